@@ -1,0 +1,167 @@
+"""What a kernel must tell: everything passes, emitters, the solver and the report ask about hardware."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+from hwgen.ir.graph import Level, Op, Value
+from hwgen.ir.tensor import Array
+from hwgen.ir.types import IntType, Type
+from hwgen.stream import Stream
+
+
+@dataclass(frozen=True, order=True)
+class Fold:
+    """Parallelism of one kernel: pe outputs and simd inputs per cycle (simd is 1 where it has no meaning)."""
+
+    pe: int = 1
+    simd: int = 1
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Xilinx 7-series counts; bram18 in units of half a RAMB36."""
+
+    lut: int = 0
+    ff: int = 0
+    bram18: int = 0
+    dsp: int = 0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(self.lut + other.lut, self.ff + other.ff, self.bram18 + other.bram18, self.dsp + other.dsp)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A ROM of a kernel, read through ports <name>_en, <name>_addr, <name>_data (data valid one cycle after en).
+
+    words: (depth, lanes) integers of `type`, lane 0 in the least significant bits; style: "block" or "distributed".
+    """
+
+    name: str
+    words: Array = field(compare=False)
+    type: IntType
+    style: str = "distributed"
+
+    @property
+    def depth(self) -> int:
+        return int(self.words.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.words.shape[1]) * self.type.bits
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The exact unstalled timing of one frame: what FIFO sizing simulates.
+
+    A frame is a sequence of `steps` cycles. reads[i] and writes[i] tell whether step i takes an input beat and gives an
+    output beat; the kernel stops at step i until it can. `delay` cycles pass between a write's step and its output beat.
+    """
+
+    reads: tuple[bool, ...]
+    writes: tuple[bool, ...]
+    delay: int
+
+    @property
+    def steps(self) -> int:
+        return len(self.reads)
+
+
+@dataclass(frozen=True)
+class Kernel(Op):
+    """A hardware block; also the op of its node in a graph of the hardware level.
+
+    Subclasses add the fields that fix its function (the integer op and the types of its inputs) and set `stem`, which
+    names rtl/hwgen_<stem>.sv, hls/<stem>.hpp, sim/bench_<stem>.py and tests/kernels/test_<stem>.py.
+    """
+
+    level: ClassVar[Level] = Level.HARDWARE
+    stem: ClassVar[str]
+    title: ClassVar[str]
+
+    op: Op
+    inputs: tuple[Value, ...]
+    fold: Fold
+
+    @classmethod
+    @abstractmethod
+    def accepts(cls, op: Op, inputs: Sequence[Value]) -> str | None:
+        """None if this kernel can compute the op on such inputs, else the reason why not."""
+
+    @classmethod
+    def lower(cls, op: Op, inputs: Sequence[Value]) -> Self:
+        """The kernel with the smallest folding."""
+        first = cls(op, tuple(inputs), Fold())
+        return first.folded(next(iter(first.foldings())))
+
+    def folded(self, fold: Fold) -> Self:
+        return replace(self, fold=fold)
+
+    @property
+    def output_type(self) -> IntType:
+        (_, kind), *_ = self.op.infer(self.inputs)
+        assert isinstance(kind, IntType)
+        return kind
+
+    @property
+    def input_type(self) -> IntType:
+        assert isinstance(self.inputs[0].type, IntType)
+        return self.inputs[0].type
+
+    @property
+    def output_elements(self) -> int:
+        (shape, _), *_ = self.op.infer(self.inputs)
+        return Value("", shape, self.output_type).elements
+
+    def infer(self, inputs: Sequence[Value]) -> tuple[tuple[tuple[int, ...], Type], ...]:
+        return self.op.infer(inputs)
+
+    def run(self, *inputs: Array) -> tuple[Array, ...]:
+        return self.op.run(*inputs)
+
+    @property
+    def label(self) -> str:
+        return type(self).__name__
+
+    @abstractmethod
+    def foldings(self) -> Iterator[Fold]:
+        """Every legal folding, smallest first."""
+
+    @property
+    @abstractmethod
+    def cycles(self) -> int:
+        """Steady-state cycles between frames with no stalls."""
+
+    @property
+    @abstractmethod
+    def ideal(self) -> int:
+        """The lower bound of `cycles` that docs/contract.md section 9 states for this kernel."""
+
+    @abstractmethod
+    def resources(self) -> Resources:
+        """The cost model's estimate of the whole kernel, ROMs included."""
+
+    @abstractmethod
+    def schedule(self) -> Schedule:
+        """Beats consumed and produced, step by step."""
+
+    @abstractmethod
+    def parameters(self) -> dict[str, int]:
+        """Values of the RTL module's parameters, in the order of its declaration."""
+
+    def memories(self) -> tuple[Memory, ...]:
+        """ROMs, in port order."""
+        return ()
+
+    @abstractmethod
+    def input_stream(self) -> Stream:
+        """Layout of a frame at s_axis."""
+
+    @abstractmethod
+    def output_stream(self) -> Stream:
+        """Layout of a frame at m_axis."""

@@ -1,0 +1,59 @@
+"""Matrix product by constant integers: the accumulator of a dense layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.ir.graph import Value
+from hwgen.ir.tensor import Array, Tensor
+from hwgen.ir.types import BipolarType, IntType, Type
+from hwgen.ops.integer import IntegerOp, int_type
+
+
+@dataclass(frozen=True)
+class MatMul(IntegerOp):
+    """acc[m] = sum over k of weight[m, k] * x[k].
+
+    weight: int (M, K); weight_type: the type the weights are stored in. Input shape (K,), output shape (M,).
+    """
+
+    weight: Tensor
+    weight_type: IntType
+
+    def infer(self, inputs: Sequence[Value]) -> tuple[tuple[tuple[int, ...], Type], ...]:
+        (x,) = inputs
+        rows, columns = self.weight.shape
+        if x.shape != (columns,):
+            raise ValueError(f"{x} does not fit a weight matrix of {columns} columns")
+        return (((rows,), self.accumulator_type(int_type(x))),)
+
+    def accumulator_type(self, x: IntType) -> IntType:
+        """The exact hull of every partial and final sum, from the actual weights (exactness doctrine, item 5).
+
+        Zero is included: an accumulator starts there, and partial sums of any order stay inside.
+        """
+        w = self.weight.array.astype(object)
+        high = np.maximum(w * x.hi, w * x.lo).clip(min=0).sum(axis=1)
+        low = np.minimum(w * x.hi, w * x.lo).clip(max=0).sum(axis=1)
+        return IntType(int(low.min()), int(high.max()))
+
+    def run(self, *inputs: Array) -> tuple[Array, ...]:
+        (x,) = inputs
+        return (exact_matmul(x, self.weight.array.T),)
+
+    @property
+    def bipolar_weights(self) -> bool:
+        return isinstance(self.weight_type, BipolarType)
+
+
+def exact_matmul(x: Array, w: Array) -> Array:
+    """x @ w in float64 BLAS where every partial sum is below 2**53, else in Python integers."""
+    bound = int(np.abs(x).max(initial=0)) * int(np.abs(w).max(initial=0)) * w.shape[0]
+    if bound < 1 << 53:
+        return (x.astype(np.float64) @ w.astype(np.float64)).astype(np.int64)
+    return np.asarray(x.astype(object) @ w.astype(object))
+
+
