@@ -1,0 +1,51 @@
+# The one front door: `make help` lists the targets. CI runs `make test` and nothing else.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
+JOBS   ?= 2
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 - \2/p' $(MAKEFILE_LIST)
+
+# One environment; each stamp says which pins it holds, so that a second `make` installs nothing.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install -r requirements/demo.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.demo
+	$(PIP) install -r requirements/test.txt
+	@touch $@
+
+env: $(VENV)/.test  ## make .venv with everything but torch
+
+demo: $(VENV)/.demo  ## build the shipped digits network for pynq, verified, and classify the held-out images
+	$(BIN)/hwgen build examples/digits_mlp.onnx --board pynq --input examples/digits_mlp_inputs.npy
+	$(BIN)/python examples/classify.py build/digits_mlp-pynq examples/digits_mlp_inputs.npy examples/digits_mlp_labels.npy
+
+test: env  ## the whole suite, simulation included
+	$(PYTEST) -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+fast: env  ## lint, types and unit tests
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) -n $(JOBS) -q -m "not slow" $(PYTEST_ARGS)
+
+sim: env  ## the kernel benches and the simulator's own tests
+	$(PYTEST) -n $(JOBS) tests/kernels tests/sim $(PYTEST_ARGS)
+
+formal: env  ## the proofs by induction
+	$(PYTEST) tests/formal $(PYTEST_ARGS)
+
+golden: env  ## rewrite the golden texts; read the diff before you commit it
+	$(PYTEST) -n $(JOBS) -q --update-golden -m "not slow"
+
+bench: $(VENV)/.demo  ## time the tool itself
+	$(BIN)/python benchmarks/speed.py
+
+.PHONY: help env demo test fast sim formal golden bench
