@@ -60,8 +60,9 @@ def _bits_of(codes: Array, width: int) -> Array:
     if codes.dtype == object or width > 63:
         flat = [[(int(c) >> b) & 1 for b in range(width)] for c in codes.ravel()]
         return np.array(flat, dtype=np.uint8).reshape(*codes.shape, width)
-    shifts = np.arange(width, dtype=np.int64)
-    return ((codes[..., None] >> shifts) & 1).astype(np.uint8)
+    size = 1 << max(0, (width - 1).bit_length() - 3)
+    octets = np.ascontiguousarray(codes, dtype=f"<u{size}")[..., None].view(np.uint8)
+    return np.unpackbits(octets, axis=-1, bitorder="little", count=width)
 
 
 def _codes_of(bits: Array) -> Array:
@@ -95,5 +96,7 @@ def words_to_hex(words: Array, kind: IntType) -> Iterator[str]:
     width = words.shape[1] * kind.bits
     digits = -(-width // 4)
     bits = _bits_of(to_codes(words, kind), kind.bits).reshape(words.shape[0], width)
-    for row in np.packbits(bits, axis=1, bitorder="little"):
-        yield format(int.from_bytes(row.tobytes(), "little"), f"0{digits}x")
+    rows = np.packbits(bits, axis=1, bitorder="little")[:, ::-1]
+    text, step = rows.tobytes().hex(), 2 * rows.shape[1]
+    for start in range(0, len(text), step):
+        yield text[start + step - digits : start + step]
