@@ -36,15 +36,20 @@ class Resources:
 
 @dataclass(frozen=True)
 class Memory:
-    """A ROM of a kernel, read through ports <name>_en, <name>_addr, <name>_data (data valid one cycle after en).
+    """A ROM of a kernel, read through ports <port>_en, <port>_addr, <port>_data (data valid one cycle after en).
 
     words: (depth, lanes) integers of `type`, lane 0 in the least significant bits; style: "block" or "distributed".
+    port: the name of the RTL ports, the memory's own name unless given. Memories with the same port are neighbours in
+    memories() and share flat vectors: memory i of a port (its slot) owns bit i of <port>_en, and in <port>_addr and
+    <port>_data the next `address_bits` and `width` bits, without padding, slot 0 in the least significant bits.
+    A kernel's list of ports is fixed: it has every memory that its RTL module has ports for, constant or not.
     """
 
     name: str
     words: Array = field(compare=False)
     type: IntType
     style: str = "distributed"
+    port: str = ""
 
     @property
     def depth(self) -> int:
@@ -54,13 +59,59 @@ class Memory:
     def width(self) -> int:
         return int(self.words.shape[1]) * self.type.bits
 
+    @property
+    def address_bits(self) -> int:
+        """Width of the address, at least one bit."""
+        return max((self.depth - 1).bit_length(), 1)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where one memory lies in the vectors of its port: <port>_en[index], <port>_addr[address +: address_bits], ..."""
+
+    memory: Memory
+    index: int
+    address: int
+    data: int
+
+
+@dataclass(frozen=True)
+class MemoryPort:
+    """One group of RTL ports <name>_en, <name>_addr, <name>_data and the ROMs behind it."""
+
+    name: str
+    slots: tuple[Slot, ...]
+
+    @property
+    def address_bits(self) -> int:
+        """Width of <name>_addr."""
+        return self.slots[-1].address + self.slots[-1].memory.address_bits
+
+    @property
+    def data_bits(self) -> int:
+        """Width of <name>_data."""
+        return self.slots[-1].data + self.slots[-1].memory.width
+
+
+def memory_ports(memories: Sequence[Memory]) -> tuple[MemoryPort, ...]:
+    """The port groups of a kernel's memories, in order, with every memory's place in the flat vectors."""
+    ports: dict[str, tuple[Slot, ...]] = {}
+    for memory in memories:
+        name = memory.port or memory.name
+        slots = ports.get(name, ())
+        before = MemoryPort(name, slots)
+        place = (len(slots), before.address_bits, before.data_bits) if slots else (0, 0, 0)
+        ports[name] = (*slots, Slot(memory, *place))
+    return tuple(MemoryPort(name, slots) for name, slots in ports.items())
+
 
 @dataclass(frozen=True)
 class Schedule:
     """The exact unstalled timing of one frame: what FIFO sizing simulates.
 
-    A frame is a sequence of `steps` cycles. reads[i] and writes[i] tell whether step i takes an input beat and gives an
-    output beat; the kernel stops at step i until it can. `delay` cycles pass between a write's step and its output beat.
+    A frame is a sequence of `steps` cycles. reads[i] and writes[i] tell whether step i takes an input beat and gives
+    an output beat; the kernel stops at step i until it can. `delay` cycles pass between a write's step and its output
+    beat.
     """
 
     reads: tuple[bool, ...]
