@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType
-from hwgen.kernels.base import Kernel, Memory
+from hwgen.kernels.base import Kernel, Slot, memory_ports
 from hwgen.stream import words_to_hex
 
 MAX_ROM_WIDTH = 4096
@@ -15,16 +15,17 @@ MAX_ROM_WIDTH = 4096
 
 @dataclass(frozen=True)
 class Port:
-    """The kernel's ports <name>_en, <name>_addr, <name>_data."""
+    """The vectors between the kernel's ports <name>_en, <name>_addr, <name>_data and its ROMs."""
 
     name: str
+    enable_msb: int
     address_msb: int
     data_msb: int
 
 
 @dataclass(frozen=True)
 class Rom:
-    """One `hwgen_rom`: lanes [first, first + lanes) of a memory, on bits msb..lsb of the port's data."""
+    """One `hwgen_rom` behind a port: its bits of en, addr and data, and what is in it."""
 
     name: str
     port: str
@@ -32,8 +33,11 @@ class Rom:
     depth: int
     width: int
     block: int
-    lsb: int
-    msb: int
+    enable: int
+    address_msb: int
+    address_lsb: int
+    data_msb: int
+    data_lsb: int
     words: Array
     type: IntType
 
@@ -42,31 +46,34 @@ class Rom:
         return "".join(f"{line}\n" for line in words_to_hex(self.words, self.type))
 
 
-def address_bits(depth: int) -> int:
-    """Bits of a ROM's address port, at least one."""
-    return max(1, (depth - 1).bit_length())
-
-
 def ports(kernel: Kernel) -> tuple[Port, ...]:
     """The memory ports of a kernel, in the order of its RTL module."""
-    return tuple(Port(m.name, address_bits(m.depth) - 1, m.width - 1) for m in kernel.memories())
+    return tuple(Port(port.name, len(port.slots) - 1, port.address_bits - 1, port.data_bits - 1)
+                 for port in memory_ports(kernel.memories()))
 
 
 def roms(layer: str, kernel: Kernel, prefix: str = "") -> tuple[Rom, ...]:
     """The ROM instances of a layer; `prefix` stands before each file name."""
-    return tuple(rom for memory in kernel.memories() for rom in _split(layer, memory, prefix))
+    return tuple(rom for port in memory_ports(kernel.memories()) for slot in port.slots
+                 for rom in _split(layer, port.name, slot, prefix))
 
 
-def _split(layer: str, memory: Memory, prefix: str) -> list[Rom]:
-    bits, total = memory.type.bits, memory.words.shape[1]
-    group = min(total, max(1, MAX_ROM_WIDTH // bits))
+def _split(layer: str, port: str, slot: Slot, prefix: str) -> list[Rom]:
+    """One ROM, or several where a word is wider than MAX_ROM_WIDTH."""
+    memory = slot.memory
+    total = memory.words.shape[1]
+    group = max(1, MAX_ROM_WIDTH // memory.type.bits)
     starts = range(0, total, group)
-    return [_rom(layer, memory, prefix, f"_{i}" if len(starts) > 1 else "", start, min(start + group, total))
-            for i, start in enumerate(starts)]
+    names = [f"{memory.name}_{i}" if len(starts) > 1 else memory.name for i in range(len(starts))]
+    return [_rom(f"{prefix}{layer}_{name}.mem", f"rom_{name}", port, slot, start, min(start + group, total))
+            for name, start in zip(names, starts, strict=True)]
 
 
-def _rom(layer: str, memory: Memory, prefix: str, suffix: str, start: int, stop: int) -> Rom:
-    bits = memory.type.bits
-    return Rom(name=f"rom_{memory.name}{suffix}", port=memory.name, file=f"{prefix}{layer}_{memory.name}{suffix}.mem",
-               depth=memory.depth, width=(stop - start) * bits, block=int(memory.style == "block"), lsb=start * bits,
-               msb=stop * bits - 1, words=memory.words[:, start:stop], type=memory.type)
+def _rom(file: str, name: str, port: str, slot: Slot, start: int, stop: int) -> Rom:
+    """Lanes start..stop-1 of a memory."""
+    memory, bits = slot.memory, slot.memory.type.bits
+    return Rom(name=name, port=port, file=file, depth=memory.depth, width=(stop - start) * bits,
+               block=int(memory.style == "block"), enable=slot.index,
+               address_msb=slot.address + memory.address_bits - 1, address_lsb=slot.address,
+               data_msb=slot.data + stop * bits - 1, data_lsb=slot.data + start * bits,
+               words=memory.words[:, start:stop], type=memory.type)
