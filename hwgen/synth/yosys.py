@@ -14,7 +14,7 @@ from pathlib import Path
 import hwgen
 from hwgen.errors import Exit, HwgenError
 from hwgen.kernels.base import Resources
-from hwgen.synth.cells import Usage, usage_of
+from hwgen.synth.cells import usage_of
 
 SYNTHESIS = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp -top unit"
 
