@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import secrets
 import shutil
@@ -15,7 +16,6 @@ from hwgen.errors import HwgenError
 MARKER = ".hwgen-build"
 """A file in every build directory: only a folder that has it is ever replaced."""
 _MARKER_TEXT = "hwgen writes this folder anew at every build.\n"
-_REPLACE_ATTEMPTS = 8
 
 
 @contextmanager
@@ -26,34 +26,24 @@ def staged(out: Path) -> Iterator[Path]:
     build left beside `out` are removed. Raises HwgenError "output-folder" where `out` is a file or a foreign non-empty
     folder, or cannot be written.
     """
-    target = _checked(out)
-    stage = _sibling(target, "new")
     with _system_errors(out):
+        target = out.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(target)
-        stage.mkdir()
+        with _locked(target.parent):
+            _refuse_foreign(target, out)
+            _remove_abandoned(target)
+            stage = _sibling(target)
+            stage.mkdir()
+            lock = _lock(stage, fcntl.LOCK_EX)
         (stage / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
-        lock = os.open(stage, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield stage
-        with _system_errors(out):
+        with _system_errors(out), _locked(target.parent):
+            _refuse_foreign(target, out)
             _publish(stage, target)
     finally:
         os.close(lock)
         shutil.rmtree(stage, ignore_errors=True)
-
-
-def _checked(out: Path) -> Path:
-    """The real path of `out`, which may be replaced."""
-    with _system_errors(out):
-        target = out.resolve()
-        exists = target.exists()
-        entries = os.listdir(target) if exists else []
-    if entries and MARKER not in entries:
-        raise HwgenError("output-folder", str(out), "the folder is not empty and hwgen did not make it",
-                         "Choose another folder with --out, or empty this one.")
-    return target
 
 
 @contextmanager
@@ -66,32 +56,51 @@ def _system_errors(out: Path) -> Iterator[None]:
                          "Choose another folder with --out.") from error
 
 
-def _sibling(target: Path, kind: str) -> Path:
-    return target.parent / f".{target.name}.hwgen-{kind}-{secrets.token_hex(4)}"
+def _refuse_foreign(target: Path, out: Path) -> None:
+    entries = os.listdir(target) if target.exists() else []
+    if entries and MARKER not in entries:
+        raise HwgenError("output-folder", str(out), "the folder is not empty and hwgen did not make it",
+                         "Choose another folder with --out, or empty this one.")
+
+
+def _lock(folder: Path, kind: int) -> int:
+    """An open handle that holds the lock until it is closed or its process ends; where locks do not exist, none."""
+    handle = os.open(folder, os.O_RDONLY)
+    with suppress(OSError):
+        fcntl.flock(handle, kind)
+    return handle
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = _lock(folder, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sibling(target: Path) -> Path:
+    return target.parent / f".{target.name}.hwgen-{secrets.token_hex(4)}"
 
 
 def _publish(stage: Path, target: Path) -> None:
-    """Renames stage to target; a folder that another build has put there meanwhile is replaced too."""
-    for _ in range(_REPLACE_ATTEMPTS):
-        old = _sibling(target, "old")
-        with suppress(FileNotFoundError):
-            target.rename(old)
-        try:
-            stage.rename(target)
-        except OSError:
-            if not target.exists():
-                old.rename(target)
-                raise
-        else:
-            shutil.rmtree(old, ignore_errors=True)
-            return
-        shutil.rmtree(old, ignore_errors=True)
-    raise OSError(0, "other builds keep writing it")
+    """Renames stage to target, which is absent, empty or ours; puts the earlier build back if that fails."""
+    old = _sibling(target)
+    if target.exists():
+        target.rename(old)
+    try:
+        stage.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _remove_abandoned(target: Path) -> None:
     """Removes the folders of killed builds: those that no living process has locked."""
-    for path in target.parent.glob(f".{_escaped(target.name)}.hwgen-*-*"):
+    for path in target.parent.glob(f".{glob.escape(target.name)}.hwgen-*"):
         with suppress(OSError):
             handle = os.open(path, os.O_RDONLY)
             try:
@@ -99,7 +108,3 @@ def _remove_abandoned(target: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             finally:
                 os.close(handle)
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)

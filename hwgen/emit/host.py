@@ -1,0 +1,94 @@
+"""The build's host/ folder: a numpy module that packs inputs and unpacks outputs, from the records of hwgen.host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.emit.render import render
+from hwgen.host import InputPort, OutputPort
+from hwgen.ir.tensor import Array
+from hwgen.ir.types import BIPOLAR
+from hwgen.stream import Stream
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One top-level stream: the port's identifier, the layout of a frame, and the bytes of tdata."""
+
+    name: str
+    stream: Stream
+    tdata_bytes: int
+
+
+@dataclass(frozen=True)
+class HostPort:
+    """One entry of the tables INPUTS and OUTPUTS in accelerator.py.j2; the texts are Python."""
+
+    name: str
+    type: str
+    elements: int
+    beats: int
+    tdata_bits: int
+    shape: tuple[int, ...]
+    dimensions: str
+    layout: str
+    options: str
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """Context of accelerator.py.j2."""
+
+    model: str
+    inputs: tuple[HostPort, ...]
+    outputs: tuple[HostPort, ...]
+
+
+def emit(model: str, inputs: Iterable[tuple[Channel, InputPort]], outputs: Iterable[tuple[Channel, OutputPort]],
+         out: Path) -> None:
+    """Writes out/host/accelerator.py and out/host/tables.npz; `model` is an identifier."""
+    inputs, outputs = tuple(inputs), tuple(outputs)
+    host = out / "host"
+    host.mkdir(parents=True, exist_ok=True)
+    text = render("host/accelerator.py.j2", Accelerator(
+        model, tuple(_port(channel, port.shape, _input_options(port)) for channel, port in inputs),
+        tuple(_port(channel, port.shape, _output_options(port)) for channel, port in outputs)))
+    (host / "accelerator.py").write_text(text, encoding="utf-8")
+    tables: dict[str, Array] = {}
+    for channel, port in inputs:
+        tables |= _input_tables(channel.name, port)
+    for channel, result in outputs:
+        tables |= _output_tables(channel.name, result)
+    np.savez(host / "tables.npz", **tables)  # type: ignore[arg-type]
+
+
+def _port(channel: Channel, shape: tuple[int, ...], options: str) -> HostPort:
+    stream = channel.stream
+    kind = stream.type
+    layout = (f"Layout({stream.elements}, {stream.lanes}, {kind.bits}, {kind.lo}, {kind.hi}, {kind == BIPOLAR}, "
+              f"{channel.tdata_bytes})")
+    return HostPort(channel.name, str(kind), stream.elements, stream.beats, 8 * channel.tdata_bytes, shape,
+                    ", ".join(map(str, shape)), layout, options)
+
+
+def _input_options(port: InputPort) -> str:
+    return f"raw={port.encode.raw}"
+
+
+def _output_options(port: OutputPort) -> str:
+    tail = "".join(f"{name}, " for name in port.decode.tail).strip()
+    return f"tail=({tail}), indices={port.decode.indices}"
+
+
+def _input_tables(name: str, port: InputPort) -> dict[str, Array]:
+    order = {} if port.order is None else {f"{name}_order": port.order.array}
+    return {f"{name}_cuts": port.encode.cuts.array, f"{name}_descending": port.encode.descending.array, **order}
+
+
+def _output_tables(name: str, port: OutputPort) -> dict[str, Array]:
+    order = {} if port.order is None else {f"{name}_order": port.order.array}
+    return {f"{name}_scale": port.decode.scale.array, f"{name}_offset": port.decode.offset.array, **order}
