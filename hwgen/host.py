@@ -46,7 +46,8 @@ class Encode:
     def _checked(self, x: Array) -> Array:
         bad = (x < self.type.lo) | (x > self.type.hi) | ((x == 0) & (self.type == BIPOLAR))
         if bad.any():
-            raise HwgenError("input-range", "the input array", f"{int(x[bad].ravel()[0])} is not a value of {self.type}",
+            value = int(x[bad].ravel()[0])
+            raise HwgenError("input-range", "the input array", f"{value} is not a value of {self.type}",
                              "Scale the input, or widen it with --input-type.")
         return x
 
@@ -55,8 +56,8 @@ class Encode:
 class Decode:
     """Output integers to the graph's own output: y = a * scale + offset in float64, then the tail, then float32.
 
-    scale, offset: float64 scalar or (elements,). tail: names of host functions in order (softmax). indices: the
-    integers are class indices and stay int64.
+    scale, offset: float64 scalar or (elements,). tail: names of host functions in order (HOST_FUNCTIONS). indices: the
+    result is a class index and int64.
     """
 
     scale: Tensor
@@ -66,12 +67,12 @@ class Decode:
 
     def run(self, integers: Array) -> Array:
         """(frames, elements) integers to (frames, elements) float32 (int64 for indices)."""
-        if self.indices:
+        if self.indices and not self.tail:
             return integers.astype(np.int64)
         y = integers.astype(np.float64) * self.scale.array + self.offset.array
         for name in self.tail:
             y = HOST_FUNCTIONS[name](y)
-        return y.astype(np.float32)
+        return y.astype(np.int64 if self.indices else np.float32)
 
 
 @dataclass(frozen=True)
@@ -116,4 +117,14 @@ def softmax(y: Array) -> Array:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
-HOST_FUNCTIONS = {"softmax": softmax}
+def argmax(y: Array) -> Array:
+    """Index of the largest along the last axis, the lowest among equals; the axis stays."""
+    return np.asarray(np.argmax(y, axis=-1)[..., None])
+
+
+def relu(y: Array) -> Array:
+    """max(y, 0)."""
+    return np.maximum(y, 0)
+
+
+HOST_FUNCTIONS = {"softmax": softmax, "argmax": argmax, "relu": relu}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar
+
+import numpy as np
 
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import Type
@@ -51,6 +53,14 @@ class Op(ABC):
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         """Exact result on arrays with a leading batch axis. Integer and hardware level only."""
         raise NotImplementedError(type(self).__name__)
+
+    def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
+        """run() of a one-output op, prepared for many calls: integers in any dtype that holds them exactly."""
+        return lambda *arrays: self.run(*(np.asarray(a, dtype=np.int64) for a in arrays))[0]
+
+    def narrowed(self, inputs: Sequence[Value]) -> Op:
+        """The same function on these inputs with the narrowest types that it needs."""
+        return self
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
@@ -174,6 +174,9 @@ class Kernel(Op):
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         return self.op.run(*inputs)
+
+    def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
+        return self.op.compiled(inputs)
 
     @property
     def label(self) -> str:

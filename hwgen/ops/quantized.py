@@ -1,21 +1,32 @@
 """Ops of the quantized level: the imported graph with its real scales, constants already folded.
 
 They carry no run(): the exact reference and the float32 replay (hwgen.reference) execute them, each in its own way.
-Shapes have no batch dimension; axis numbers of the foreign graph are already shifted by one.
+`fold` says what an op does to the exact view of its input (hwgen.exact.view): most only change the expression, Dense
+and the quantizers make integer ops. Shapes have no batch dimension; axis numbers of the foreign graph are already
+shifted by one.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from hwgen.errors import HwgenError
+from hwgen.exact.dense import fold_dense
+from hwgen.exact.expression import ReluStage, affine
+from hwgen.exact.quantizer import CountQuantizer, Quantizer, UniformQuantizer
+from hwgen.exact.ranking import fold_argmax
+from hwgen.exact.surd import reciprocal, sqrt
+from hwgen.exact.view import Site, View
 from hwgen.ir.graph import Level, Op, Value
-from hwgen.ir.tensor import Tensor
-from hwgen.ir.types import REAL, IntType, Type
+from hwgen.ir.tensor import Array, Tensor
+from hwgen.ir.types import BIPOLAR, REAL, IntType, Type
+from hwgen.ops.step import Step
 from hwgen.rounding import Rounding
 
 Inferred = tuple[tuple[tuple[int, ...], Type], ...]
@@ -30,6 +41,34 @@ class QuantizedOp(Op):
 
     def infer(self, inputs: Sequence[Value]) -> Inferred:
         return ((inputs[0].shape, REAL),)
+
+    @abstractmethod
+    def fold(self, view: View, site: Site) -> View:
+        """The exact view of the output, given the input's."""
+
+    def is_wire(self, value: Value) -> bool:
+        """Whether the op gives this value back, element by element."""
+        return False
+
+
+def _close(view: View, quantizer: Quantizer, site: Site) -> View:
+    """Quantize the view: on the host where no integers exist yet, else by a Step on the integers."""
+    if view.host:
+        site.open_port(view, quantizer)
+    else:
+        _refuse_tail(view, site)
+        index = view.source_index()
+        expression, levels = view.expression.per_element(view.shape), quantizer.per_element(view.shape)
+        if index is not None:
+            expression, levels = expression.taken(index), levels.taken(index)
+        site.emit(Step(expression, levels), view.source)
+    return View(site.output, view.shape, order=view.order)
+
+
+def _refuse_tail(view: View, site: Site) -> None:
+    if view.tail or view.indices:
+        raise HwgenError("host-tail", site.name, "it follows an op that only the host computes (softmax, argmax)",
+                         "Remove it, or end the network before it.")
 
 
 @dataclass(frozen=True)
@@ -47,6 +86,12 @@ class Quant(QuantizedOp):
     rounding: Rounding = Rounding.HALF_EVEN
     zero_point_inside: bool = True
 
+    def fold(self, view: View, site: Site) -> View:
+        scale, zero = self.scale.fractions(), self.zero_point.fractions()
+        closed = _close(view, UniformQuantizer(self.type, Tensor(scale), Tensor(zero), self.rounding,
+                                               self.zero_point_inside), site)
+        return closed.then(affine(scale, 0 * scale if self.type == BIPOLAR else -zero * scale))
+
 
 @dataclass(frozen=True)
 class MultiThreshold(QuantizedOp):
@@ -57,13 +102,20 @@ class MultiThreshold(QuantizedOp):
     out_bias: Tensor
     type: IntType
 
+    def fold(self, view: View, site: Site) -> View:
+        closed = _close(view, CountQuantizer(self.type, Tensor(self.thresholds.fractions())), site)
+        scale, bias = self.out_scale.fractions(), self.out_bias.fractions()
+        if self.type == BIPOLAR:
+            return closed.then(affine(scale / 2, bias + scale / 2))
+        return closed.then(affine(scale, bias - scale * self.type.lo))
+
 
 @dataclass(frozen=True)
 class Dense(QuantizedOp):
     """y = x @ W^T (+ bias), W = (weight - zero_point) * scale.
 
-    weight: int (M, K); scale, zero_point: scalar or (M, 1) or (1, K) or (M, K); bias: None or real (M,). The product runs over
-    the last axis of x.
+    weight: int (M, K); scale, zero_point: scalar or (M, 1) or (1, K) or (M, K); bias: None or real (M,).
+    The product runs over the last axis of x.
     """
 
     weight: Tensor
@@ -79,6 +131,9 @@ class Dense(QuantizedOp):
                              "Check the exported model with onnx.checker.")
         return (((*inputs[0].shape[:-1], rows), REAL),)
 
+    def fold(self, view: View, site: Site) -> View:
+        return fold_dense(self.weight, self.scale, self.zero_point, self.bias, view, site)
+
 
 @dataclass(frozen=True)
 class Elementwise(QuantizedOp):
@@ -93,6 +148,24 @@ class Elementwise(QuantizedOp):
             raise HwgenError("broadcast", inputs[0].name, f"the constant of shape {self.constant.shape} enlarges "
                              f"a value of shape {inputs[0].shape}", "Give the constant the shape of the value.")
         return ((shape, REAL),)
+
+    def fold(self, view: View, site: Site) -> View:
+        _refuse_tail(view, site)
+        c = self.constant.fractions()
+        zero, one = Fraction(0), Fraction(1)
+        match self.kind:
+            case "add":
+                return view.then(affine(one, c))
+            case "sub":
+                return view.then(affine(one, -c))
+            case "rsub":
+                return view.then(affine(-one, c))
+            case "mul":
+                return view.then(affine(c, zero))
+            case "div" if all(c.ravel()):
+                return view.then(affine(1 / c, zero))
+        why = "it divides by zero" if self.kind == "div" else "it divides a constant by the value"
+        raise HwgenError("division", site.name, why, "Only divisions of the value by a constant can be folded.")
 
     @property
     def label(self) -> str:
@@ -110,10 +183,28 @@ class BatchNorm(QuantizedOp):
     epsilon: float
     axis: int = 0
 
+    def fold(self, view: View, site: Site) -> View:
+        _refuse_tail(view, site)
+        variance = self.variance.fractions() + Fraction(self.epsilon)
+        if min(variance) <= 0:
+            raise HwgenError("bad-batchnorm", site.name, "variance + epsilon is not positive",
+                             "Check the running variance in the checkpoint.")
+        inverse = np.array([reciprocal(sqrt(v)) for v in variance], dtype=object)
+        scale = np.asarray(self.gamma.fractions() * inverse, dtype=object)
+        offset = self.beta.fractions() - self.mean.fractions() * scale
+        return view.then(affine(self._aligned(scale, view), self._aligned(offset, view)))
+
+    def _aligned(self, channels: Array, view: View) -> Array:
+        return channels.reshape(-1, *(1,) * (len(view.shape) - self.axis - 1))
+
 
 @dataclass(frozen=True)
 class Relu(QuantizedOp):
     """y = max(x, 0)."""
+
+    def fold(self, view: View, site: Site) -> View:
+        _refuse_tail(view, site)
+        return view.then(ReluStage())
 
 
 @dataclass(frozen=True)
@@ -125,6 +216,12 @@ class Reshape(QuantizedOp):
     def infer(self, inputs: Sequence[Value]) -> Inferred:
         return ((self.shape, REAL),)
 
+    def fold(self, view: View, site: Site) -> View:
+        return view.reshaped(self.shape)
+
+    def is_wire(self, value: Value) -> bool:
+        return value.shape == self.shape
+
 
 @dataclass(frozen=True)
 class Transpose(QuantizedOp):
@@ -135,10 +232,20 @@ class Transpose(QuantizedOp):
     def infer(self, inputs: Sequence[Value]) -> Inferred:
         return ((tuple(inputs[0].shape[i] for i in self.permutation), REAL),)
 
+    def fold(self, view: View, site: Site) -> View:
+        return view.transposed(self.permutation)
+
+    def is_wire(self, value: Value) -> bool:
+        return self.permutation == tuple(range(len(self.permutation)))
+
 
 @dataclass(frozen=True)
 class Softmax(QuantizedOp):
     """Along the last axis; only at the end, on the host."""
+
+    def fold(self, view: View, site: Site) -> View:
+        _refuse_tail(view, site)
+        return replace(view, tail=("softmax",))
 
 
 @dataclass(frozen=True)
@@ -154,3 +261,8 @@ class TopK(QuantizedOp):
     def infer(self, inputs: Sequence[Value]) -> Inferred:
         tail = (self.k,) if self.keepdims else ()
         return (((*inputs[0].shape[:-1], *tail), IntType(0, max(inputs[0].shape[-1] - 1, 1))),)
+
+    def fold(self, view: View, site: Site) -> View:
+        if self.k != 1:
+            raise HwgenError("topk", site.name, f"TopK with k = {self.k}", "Use k = 1, or sort the scores on the host.")
+        return fold_argmax(view, site, (1,) if self.keepdims else ())

@@ -1,0 +1,55 @@
+"""The host's first quantizer as a table over float64: exact comparisons for every float32 and float64 input."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import inf, nan, nextafter
+
+import numpy as np
+
+from hwgen.errors import HwgenError
+from hwgen.exact.expression import Condition, Expression
+from hwgen.exact.quantizer import Quantizer
+from hwgen.exact.surd import Real, sign
+from hwgen.exact.view import View
+from hwgen.host import Encode
+from hwgen.ir.tensor import Tensor
+
+MAX_LEVELS = 1 << 16
+
+
+def encode_of(view: View, quantizer: Quantizer) -> Encode:
+    """The quantizer after the view's expression, as cuts; one row if all elements share it."""
+    if quantizer.type.levels > MAX_LEVELS:
+        raise HwgenError("wide-input", view.source, f"its quantizer has {quantizer.type.levels} levels; the host's "
+                         f"table holds {MAX_LEVELS}", "Type the input with at most 16 bits.")
+    shared = view.expression.scalar and quantizer.scalar
+    shape = (1,) if shared else view.shape
+    expression, levels = view.expression.per_element(shape), quantizer.per_element(shape)
+    rows = [_row(expression, levels, index) for index in range(int(np.prod(shape)))]
+    raw = not view.expression.stages or view.expression == View(view.source, view.shape).expression
+    return Encode(quantizer.type, Tensor(np.array([cuts for cuts, _ in rows], dtype=np.float64)),
+                  Tensor(np.array([down for _, down in rows])), raw)
+
+
+def _row(expression: Expression, quantizer: Quantizer, index: int) -> tuple[list[float], bool]:
+    conditions = [expression.pull_back(cut, index) for cut in quantizer.cuts(index)]
+    down = any(not isinstance(c, bool) and c.below for c in conditions)
+    return sorted(_cut(c, down) for c in conditions), down
+
+
+def _cut(condition: Condition, down: bool) -> float:
+    """The smallest double inside a half-line (outside, for one that runs down); NaN sorts last and is never reached."""
+    if isinstance(condition, bool):
+        return -inf if condition != down else nan
+    return smallest_double(condition.bound, condition.closed != condition.below)
+
+
+def smallest_double(bound: Real, closed: bool) -> float:
+    """The smallest double >= bound, or > bound if not closed."""
+    x = float(bound)
+    order = sign(Fraction(x) - bound)
+    if order < 0 or (order == 0 and not closed):
+        return nextafter(x, inf)
+    below = nextafter(x, -inf)
+    return below if sign(Fraction(below) - bound) > (-1 if closed else 0) else x

@@ -1,0 +1,148 @@
+"""Real functions of one integer, per channel: what stands between an accumulator and the next quantizer.
+
+A condition is a half-line {x : x >= b}, {x : x > b}, {x : x <= b}, {x : x < b}, or True or False for all or no x. Every
+stage can evaluate a point exactly and can pull a condition on its output back to one on its input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import floor
+
+import numpy as np
+
+from hwgen.exact.surd import Real, sign
+from hwgen.ir.tensor import Array, Tensor
+
+
+@dataclass(frozen=True)
+class HalfLine:
+    """{x : x >= bound}, or > if not closed; with below, x <= bound, or < if not closed."""
+
+    bound: Real
+    closed: bool
+    below: bool = False
+
+    def holds(self, x: Real | int) -> bool:
+        order = sign(x - self.bound)
+        return (order == 0 and self.closed) or order == (-1 if self.below else 1)
+
+    def first_integer(self) -> int:
+        """Above: the smallest integer inside. Below: the smallest integer outside."""
+        whole = floor(self.bound)
+        inside_at_bound = self.closed != self.below
+        return whole if inside_at_bound and whole == self.bound else whole + 1
+
+
+Condition = HalfLine | bool
+
+
+@dataclass(frozen=True)
+class AffineStage:
+    """x -> scale * x + offset; object arrays of exact reals, broadcastable to the value's shape."""
+
+    scale: Tensor
+    offset: Tensor
+
+    def channels(self, shape: tuple[int, ...]) -> AffineStage:
+        return AffineStage(_expanded(self.scale, shape), _expanded(self.offset, shape))
+
+    def taken(self, index: Array) -> AffineStage:
+        return AffineStage(Tensor(self.scale.array[index]), Tensor(self.offset.array[index]))
+
+    def evaluate(self, x: Real | int, index: int) -> Real:
+        return self.scale.array.flat[index] * x + self.offset.array.flat[index]  # type: ignore[no-any-return]
+
+    def pull_back(self, condition: HalfLine, index: int) -> Condition:
+        slope, offset = self.scale.array.flat[index], self.offset.array.flat[index]
+        direction = sign(slope)
+        if direction == 0:
+            return condition.holds(offset)
+        bound = (condition.bound - offset) / slope
+        return replace(condition, bound=bound, below=condition.below != (direction < 0))
+
+    def after(self, earlier: AffineStage) -> AffineStage:
+        """This stage applied to the result of an earlier one, as one stage."""
+        return affine(self.scale.array * earlier.scale.array,
+                      self.scale.array * earlier.offset.array + self.offset.array)
+
+
+@dataclass(frozen=True)
+class ReluStage:
+    """x -> max(x, 0)."""
+
+    def channels(self, shape: tuple[int, ...]) -> ReluStage:
+        return self
+
+    def taken(self, index: Array) -> ReluStage:
+        return self
+
+    def evaluate(self, x: Real | int, index: int) -> Real | int:
+        return x if sign(x) > 0 else Fraction(0)
+
+    def pull_back(self, condition: HalfLine, index: int) -> Condition:
+        """max(x, 0) >= b always holds for b <= 0, max(x, 0) <= b never for b < 0; else the bound is the same."""
+        at_zero = condition.holds(Fraction(0))
+        return condition if at_zero == condition.below else at_zero
+
+
+Stage = AffineStage | ReluStage
+
+
+def affine(scale: object, offset: object) -> AffineStage:
+    """A stage from exact scalars or object arrays."""
+    return AffineStage(Tensor(np.asarray(scale, dtype=object)), Tensor(np.asarray(offset, dtype=object)))
+
+
+def _expanded(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return Tensor(np.broadcast_to(tensor.array, shape).reshape(-1))
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Stages applied in order to the integer of each element."""
+
+    stages: tuple[Stage, ...]
+
+    def then(self, stage: Stage) -> Expression:
+        """Append a stage; neighbouring affine stages merge."""
+        if self.stages and isinstance(stage, AffineStage) and isinstance(self.stages[-1], AffineStage):
+            return Expression((*self.stages[:-1], stage.after(self.stages[-1])))
+        return Expression((*self.stages, stage))
+
+    def per_element(self, shape: tuple[int, ...]) -> Expression:
+        """Every array broadcast to shape and flattened, so that index i is element i."""
+        return Expression(tuple(stage.channels(shape) for stage in self.stages))
+
+    def taken(self, index: Array) -> Expression:
+        """Element i becomes what element index[i] was (after per_element)."""
+        return Expression(tuple(stage.taken(index) for stage in self.stages))
+
+    def evaluate(self, a: Real | int, index: int) -> Real | int:
+        """The exact value for integer a at flat element `index` (after per_element)."""
+        for stage in self.stages:
+            a = stage.evaluate(a, index)
+        return a
+
+    def pull_back(self, condition: Condition, index: int) -> Condition:
+        """The condition on the integer under which `condition` holds for the expression."""
+        for stage in reversed(self.stages):
+            if isinstance(condition, bool):
+                break
+            condition = stage.pull_back(condition, index)
+        return condition
+
+    @property
+    def affine(self) -> AffineStage | None:
+        """The only stage, if it is affine."""
+        only = self.stages[0] if len(self.stages) == 1 else None
+        return only if isinstance(only, AffineStage) else None
+
+    @property
+    def scalar(self) -> bool:
+        """Whether all elements share one function."""
+        arrays: Sequence[Array] = [t.array for s in self.stages if isinstance(s, AffineStage)
+                                   for t in (s.scale, s.offset)]
+        return all(a.size == 1 for a in arrays)

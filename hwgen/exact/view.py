@@ -1,0 +1,102 @@
+"""The exact affine view: what real value an integer stands for, while the scales are being folded.
+
+value = tail(expression(integer)), element k of the value (in its own memory order) being element order[k] of the
+integer source. A view with `port` set has no integers yet: its source is a graph input, still real, on the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from hwgen.errors import HwgenError
+from hwgen.exact.expression import AffineStage, Expression, Stage, affine
+from hwgen.exact.quantizer import Quantizer
+from hwgen.ir.graph import Op
+from hwgen.ir.tensor import Array, Tensor
+
+IDENTITY = Expression((affine(Fraction(1), Fraction(0)),))
+
+
+@dataclass(frozen=True)
+class View:
+    """source: the integer value, or the graph input where `host`; shape: of the viewed real value."""
+
+    source: str
+    shape: tuple[int, ...]
+    expression: Expression = IDENTITY
+    order: Tensor | None = None
+    host: bool = False
+    tail: tuple[str, ...] = ()
+    indices: bool = False
+
+    def then(self, stage: Stage) -> View:
+        return replace(self, expression=self.expression.then(stage))
+
+    def reshaped(self, shape: tuple[int, ...]) -> View:
+        """Another shape, the same memory order."""
+        return self._moved(shape, lambda a: a.reshape(shape))
+
+    def transposed(self, permutation: tuple[int, ...]) -> View:
+        """Axes permuted: no integer moves, only the order in which they are read."""
+        shape = tuple(self.shape[i] for i in permutation)
+        order = self._order().reshape(self.shape).transpose(permutation).reshape(-1)
+        plain = np.array_equal(order, np.arange(order.size))
+        moved = self._moved(shape, lambda a: a.transpose(permutation))
+        return replace(moved, order=None if plain else Tensor(order))
+
+    def _order(self) -> Array:
+        return np.arange(int(np.prod(self.shape))) if self.order is None else self.order.array
+
+    def _moved(self, shape: tuple[int, ...], move: Callable[[Array], Array]) -> View:
+        stages = tuple(_moved_stage(stage, self.shape, move) for stage in self.expression.stages)
+        return replace(self, shape=shape, expression=Expression(stages))
+
+    def source_index(self) -> Array | None:
+        """For each element of the source, its index in the flattened view; None if they are in order."""
+        return None if self.order is None else np.argsort(self.order.array)
+
+
+def _moved_stage(stage: Stage, shape: tuple[int, ...], move: Callable[[Array], Array]) -> Stage:
+    if not isinstance(stage, AffineStage):
+        return stage
+    scale, offset = (t if t.array.size == 1 else Tensor(move(np.broadcast_to(t.array, shape)))
+                     for t in (stage.scale, stage.offset))
+    return AffineStage(scale, offset)
+
+
+class Site(Protocol):
+    """Where an op is being folded: one node of the quantized graph."""
+
+    @property
+    def name(self) -> str:
+        """The node's name, for messages."""
+
+    @property
+    def output(self) -> str:
+        """The name of the node's output value."""
+
+    def emit(self, op: Op, source: str) -> None:
+        """Append an integer node with this site's name and output value."""
+
+    def open_port(self, view: View, quantizer: Quantizer) -> None:
+        """Make this site's output a graph input of integers, quantized on the host from `view`."""
+
+
+def linear(view: View, site: Site) -> AffineStage:
+    """The view's affine stage, or the error that says why an integer product cannot follow it."""
+    if view.host:
+        raise HwgenError("float-input", site.name, f"the input '{view.source}' reaches the weights without a quantizer",
+                         "Put a quantizer on the input, or type it: --input-type int16 --input-scale 1/1024.")
+    if view.tail or view.indices:
+        raise HwgenError("host-tail", site.name, "it follows an op that only the host computes (softmax, argmax)",
+                         "Remove it, or end the network before it.")
+    stage = view.expression.affine
+    if stage is None:
+        raise HwgenError("unquantized-activation", site.name, "its input passes an activation function without a "
+                         "quantizer", "Put a quantizer after the activation function.")
+    return stage

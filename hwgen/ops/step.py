@@ -1,0 +1,39 @@
+"""A quantized activation as it is defined, before its thresholds are found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.exact.expression import Expression
+from hwgen.exact.quantizer import Quantizer
+from hwgen.ir.graph import Value
+from hwgen.ir.tensor import Array
+from hwgen.ir.types import Type
+from hwgen.ops.integer import IntegerOp
+
+
+@dataclass(frozen=True)
+class Step(IntegerOp):
+    """y[i] = quantizer(expression(a[i])), exact; both are given per flat element of the input."""
+
+    expression: Expression
+    quantizer: Quantizer
+
+    def infer(self, inputs: Sequence[Value]) -> tuple[tuple[tuple[int, ...], Type], ...]:
+        return ((inputs[0].shape, self.quantizer.type),)
+
+    def at(self, a: int, index: int) -> int:
+        """The output for integer a at flat element `index`."""
+        return self.quantizer.quantize(self.expression.evaluate(a, index), index)
+
+    def run(self, *inputs: Array) -> tuple[Array, ...]:
+        (a,) = inputs
+        columns = a.reshape(a.shape[0], -1).T
+        return (np.stack([self._column(column, i) for i, column in enumerate(columns)], axis=1).reshape(a.shape),)
+
+    def _column(self, column: Array, index: int) -> Array:
+        unique, inverse = np.unique(column, return_inverse=True)
+        return np.array([self.at(int(a), index) for a in unique], dtype=np.int64)[inverse]

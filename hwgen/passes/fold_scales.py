@@ -1,0 +1,83 @@
+"""Quantized to integer level: fold every real scale into the quantizers, by one forward walk.
+
+Each value gets an exact view (hwgen.exact.view): which integers stand for it, through which real function. An op only
+changes the view, or closes it: Dense makes an integer product, a quantizer makes a Step of the integers, and the first
+quantizer after a graph input makes the host's Encode. Nothing is rounded, so every integer of the result equals the
+quantized graph's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.errors import HwgenError
+from hwgen.exact.decode import decode_of
+from hwgen.exact.encode import encode_of
+from hwgen.exact.quantizer import Quantizer
+from hwgen.exact.view import View
+from hwgen.host import InputPort, OutputPort
+from hwgen.ir.graph import Graph, GraphBuilder, Level, Node, Op, Value
+from hwgen.ops.quantized import QuantizedOp
+
+
+def fold_scales(graph: Graph) -> Graph:
+    """The integer graph, with a host port for each graph input and output."""
+    builder = GraphBuilder(graph.name, Level.INTEGER)
+    shapes = {name: graph.values[name].shape for name in graph.inputs}
+    views = {name: View(name, shape, host=True) for name, shape in shapes.items()}
+    pending: dict[str, tuple[str, ...]] = {name: () for name in graph.inputs}
+    for node in graph.nodes:
+        assert isinstance(node.op, QuantizedOp)
+        site = _Site(node, builder, shapes, pending[node.inputs[0]])
+        views[node.outputs[0]] = node.op.fold(views[node.inputs[0]], site)
+        pending[node.outputs[0]] = () if site.emitted else site.origin
+    ports = [_output_port(name, views[name], graph.values[name].shape, builder.values) for name in graph.outputs]
+    builder.ports.update({port.name: port for port in ports})
+    return builder.build(list(dict.fromkeys(port.value for port in ports)))
+
+
+@dataclass
+class _Site:
+    """One node being folded; origin collects the nodes that only changed the view since the last integer op."""
+
+    node: Node
+    builder: GraphBuilder
+    shapes: Mapping[str, tuple[int, ...]]
+    before: tuple[str, ...]
+    emitted: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+    @property
+    def output(self) -> str:
+        return self.node.outputs[0]
+
+    @property
+    def origin(self) -> tuple[str, ...]:
+        return (*self.before, self.node.name)
+
+    def emit(self, op: Op, source: str) -> None:
+        self.builder.add(self.name, op, [source], [self.output], self.origin)
+        self.emitted = True
+
+    def open_port(self, view: View, quantizer: Quantizer) -> None:
+        if view.source in self.builder.ports:
+            raise HwgenError("input-fork", self.name, f"the input '{view.source}' has more than one quantizer",
+                             "Quantize the input once and use the result for all branches.")
+        elements = int(np.prod(view.shape, dtype=np.int64))
+        self.builder.add_input(Value(self.output, (elements,), quantizer.type))
+        self.builder.ports[view.source] = InputPort(view.source, self.shapes[view.source], self.output,
+                                                    encode_of(view, quantizer))
+        self.emitted = True
+
+
+def _output_port(name: str, view: View, shape: tuple[int, ...], values: Mapping[str, Value]) -> OutputPort:
+    if view.host or view.source not in values:
+        raise HwgenError("host-only", name, "this output does not depend on any quantized layer",
+                         "Remove the output, or put a quantizer on its path.")
+    return OutputPort(name, shape, view.source, decode_of(view, name), view.order)

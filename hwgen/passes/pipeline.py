@@ -1,0 +1,36 @@
+"""The passes in order: this file reads as the compiler's table of contents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from hwgen.ir.graph import Graph
+from hwgen.ir.verify import verify
+from hwgen.passes.canonicalise import canonicalise
+from hwgen.passes.fold_scales import fold_scales
+from hwgen.passes.map_kernels import map_kernels
+from hwgen.passes.narrow_types import narrow_types
+from hwgen.passes.thresholds import thresholds
+
+Pass = Callable[[Graph], Graph]
+
+PASSES: tuple[tuple[str, Pass], ...] = (
+    ("canonicalise", canonicalise),
+    ("fold-scales", fold_scales),
+    ("thresholds", thresholds),
+    ("narrow-types", narrow_types),
+    ("map-kernels", map_kernels),
+)
+
+
+def lower(graph: Graph) -> Iterator[tuple[str, Graph]]:
+    """Run the passes on a quantized graph; yields ("import", graph), then each pass's name and verified result.
+
+    The folding and the FIFO depths depend on the board and the wished rate: hwgen.passes.fold and size_fifos.
+    """
+    verify(graph)
+    yield "import", graph
+    for name, run in PASSES:
+        graph = run(graph)
+        verify(graph)
+        yield name, graph
