@@ -1,0 +1,47 @@
+"""Attributes of a node, by name and kind, with ONNX's defaults."""
+
+from __future__ import annotations
+
+from onnx import AttributeProto, NodeProto
+
+from hwgen.errors import HwgenError
+from hwgen.frontend.onnx_file import EXPORT_AGAIN
+
+
+def node_name(node: NodeProto) -> str:
+    """The node's name, or its first output's where it has none."""
+    return str(node.name or next((name for name in node.output if name), node.op_type))
+
+
+def find(node: NodeProto, name: str, kind: int) -> AttributeProto | None:
+    """The attribute, of the right kind, or None."""
+    found = next((a for a in node.attribute if a.name == name), None)
+    if found is not None and found.type != kind:
+        kind_name = AttributeProto.AttributeType.Name(kind)
+        raise HwgenError("bad-attribute", node_name(node), f"attribute {name} of {node.op_type} is not of type {kind_name}",
+                         EXPORT_AGAIN)
+    return found
+
+
+def integer(node: NodeProto, name: str, default: int) -> int:
+    """An INT attribute."""
+    found = find(node, name, AttributeProto.INT)
+    return default if found is None else int(found.i)
+
+
+def real(node: NodeProto, name: str, default: float) -> float:
+    """A FLOAT attribute: exactly the float32 of the file."""
+    found = find(node, name, AttributeProto.FLOAT)
+    return default if found is None else float(found.f)
+
+
+def text(node: NodeProto, name: str, default: str) -> str:
+    """A STRING attribute."""
+    found = find(node, name, AttributeProto.STRING)
+    return default if found is None else bytes(found.s).decode("utf-8", "replace")
+
+
+def integers(node: NodeProto, name: str) -> list[int] | None:
+    """An INTS attribute, or None where it is absent."""
+    found = find(node, name, AttributeProto.INTS)
+    return None if found is None else [int(i) for i in found.ints]

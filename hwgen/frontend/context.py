@@ -1,0 +1,177 @@
+"""The state of one import: the graph so far, the constants, and what handlers ask about both."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import ModelProto, NodeProto
+
+from hwgen.errors import HwgenError
+from hwgen.frontend.attributes import node_name
+from hwgen.frontend.constants import AnyConstant, Constant, exact
+from hwgen.frontend.onnx_file import EXPORT_AGAIN
+from hwgen.frontend.options import ImportOptions
+from hwgen.ir.graph import GraphBuilder, Level, Node, Op, Value
+from hwgen.ir.tensor import Array, Tensor
+from hwgen.ir.types import RealType
+from hwgen.ops.quantized import Reshape
+
+
+class Context:
+    """Handlers read nodes through it and add ops to its builder. Frame shapes have no batch dimension."""
+
+    def __init__(self, name: str, model: ModelProto, version: int, options: ImportOptions) -> None:
+        self.version = version
+        self.options = options
+        self.builder = GraphBuilder(name, Level.QUANTIZED)
+        self.constants: dict[str, AnyConstant] = {}
+        self.alias: dict[str, str] = {}
+        self.annotations = annotations(model)
+        self.warnings: list[str] = []
+        self.names: dict[str, str] = {}
+        self.unquantized_weights: list[str] = []
+        self.outputs = {output.name for output in model.graph.output}
+        self.taken = {name for node in model.graph.node for name in node.output}
+        self._node_names: set[str] = set()
+
+    def is_constant(self, name: str) -> bool:
+        return name in self.constants
+
+    def input(self, node: NodeProto, index: int) -> str:
+        """The name of a required input."""
+        if index >= len(node.input) or not node.input[index]:
+            raise HwgenError("missing-input", node_name(node), f"{node.op_type} has no input {index}", EXPORT_AGAIN)
+        return str(node.input[index])
+
+    def optional(self, node: NodeProto, index: int) -> str | None:
+        """The name of an optional input, None where it is absent."""
+        return str(node.input[index]) if index < len(node.input) and node.input[index] else None
+
+    def value(self, node: NodeProto, index: int = 0) -> Value:
+        """The computed value at an input; a constant there is refused."""
+        name = self.input(node, index)
+        if name in self.constants:
+            raise HwgenError("unsupported-form", node_name(node), f"input {index} of {node.op_type} is the constant {name}; "
+                             "only a computed value is supported there", "Swap or fold the operands before the export.")
+        if name not in self.alias:
+            raise HwgenError("missing-input", node_name(node), f"nothing computes its input {name}", EXPORT_AGAIN)
+        return self.builder.values[self.alias[name]]
+
+    def real_value(self, node: NodeProto, index: int = 0) -> Value:
+        """A computed value that is not a class index."""
+        value = self.value(node, index)
+        if not isinstance(value.type, RealType):
+            raise HwgenError("unsupported-form", node_name(node), f"{node.op_type} computes on class indices",
+                             "End the model at the TopK or ArgMax.")
+        return value
+
+    def constant(self, node: NodeProto, index: int) -> AnyConstant:
+        """The constant at an input; a computed value there is refused."""
+        name = self.input(node, index)
+        if name not in self.constants:
+            raise HwgenError("dynamic-parameter", node_name(node), f"input {index} of {node.op_type}, {name}, is computed "
+                             "at run time", "Only constants are supported there; export in evaluation mode.")
+        return self.constants[name]
+
+    def plain(self, node: NodeProto, index: int) -> Constant:
+        """A constant that no quantizer made."""
+        constant = self.constant(node, index)
+        if not isinstance(constant, Constant):
+            raise HwgenError("quantized-constant", node_name(node), f"input {index} of {node.op_type} is a quantized "
+                             "constant", EXPORT_AGAIN)
+        return constant
+
+    def exact(self, node: NodeProto, index: int) -> Array:
+        """The exact values of a constant input, finite."""
+        return exact(self.constant(node, index), node_name(node))
+
+    def scalar(self, node: NodeProto, index: int) -> float:
+        """A constant input of one element."""
+        array = self.exact(node, index)
+        if array.size != 1:
+            raise HwgenError("bad-constant", node_name(node), f"input {index} of {node.op_type} has {array.size} elements "
+                             "where one is expected", EXPORT_AGAIN)
+        return float(array.ravel()[0])
+
+    def sizes(self, node: NodeProto, index: int) -> list[int]:
+        """A constant list of integers: a shape or axes."""
+        array = self.plain(node, index).array
+        if array.dtype.kind not in "iu" or array.ndim > 1:
+            raise HwgenError("bad-constant", node_name(node), f"input {index} of {node.op_type} is not a list of integers",
+                             EXPORT_AGAIN)
+        return [int(i) for i in array.ravel()]
+
+    def frame(self, node: NodeProto, array: Array, value: Value) -> Array:
+        """A constant that meets a value, without its batch dimension."""
+        rank = len(value.shape) + 1
+        if array.ndim > rank or (array.ndim == rank and array.shape[0] != 1):
+            raise HwgenError("broadcast", node_name(node), f"a constant of shape {list(array.shape)} enlarges a value of "
+                             f"shape {[1, *value.shape]}", "Give the constant the shape of the value.")
+        array = array[0] if array.ndim == rank else array
+        try:
+            fits = np.broadcast_shapes(array.shape, value.shape) == value.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise HwgenError("broadcast", node_name(node), f"a constant of shape {list(array.shape)} does not fit a value "
+                             f"of shape {[1, *value.shape]}", "Give the constant the shape of the value.")
+        return array
+
+    def add(self, node: NodeProto, op: Op, value: Value, output: int = 0) -> Value:
+        """Append an op of one input whose result carries the node's output name."""
+        name = str(node.output[output]) if output < len(node.output) else ""
+        if not name:
+            raise HwgenError("invalid-model", node_name(node), f"{node.op_type} has no output {output}", EXPORT_AGAIN)
+        (made,) = self.builder.add(self.unique(node_name(node)), op, [value.name], [name], [node_name(node)])
+        self.alias[name] = name
+        return made
+
+    def same(self, node: NodeProto, value: Value) -> None:
+        """The node changes nothing: its output is another name of the value (a Reshape where the graph ends there)."""
+        name = str(node.output[0])
+        if name in self.outputs:
+            self.add(node, Reshape(value.shape), value)
+        else:
+            self.alias[name] = value.name
+
+    def unique(self, name: str) -> str:
+        """A node name that no other node of the graph has."""
+        made, count = name, 1
+        while made in self._node_names:
+            count += 1
+            made = f"{name}_{count}"
+        self._node_names.add(made)
+        if made != name:
+            self.names[made] = name
+        return made
+
+    def fresh(self, name: str) -> str:
+        """A value name that the file does not use."""
+        made = name
+        while made in self.taken or made in self.builder.values or made in self.constants:
+            made += "_"
+        self.taken.add(made)
+        return made
+
+    def producer(self, value: Value) -> Node | None:
+        return next((n for n in reversed(self.builder.nodes) if value.name in n.outputs), None)
+
+    def set_constant(self, constant: AnyConstant) -> None:
+        self.constants[constant.name] = constant
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def annotations(model: ModelProto) -> dict[str, str]:
+    """The finn_datatype annotation of each tensor that has one."""
+    found = {}
+    for annotation in model.graph.quantization_annotation:
+        for entry in annotation.quant_parameter_tensor_names:
+            if entry.key == "finn_datatype":
+                found[str(annotation.tensor_name)] = str(entry.value)
+    return found
+
+
+def tensor(array: Array) -> Tensor:
+    """A Tensor; one element becomes a scalar."""
+    return Tensor(array.reshape(()) if array.size == 1 else array)

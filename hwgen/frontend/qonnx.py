@@ -1,0 +1,152 @@
+"""QONNX: Quant, IntQuant and BipolarQuant, on values and on constants (number-semantics.md C.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import NodeProto
+
+from hwgen.errors import HwgenError
+from hwgen.frontend import attributes
+from hwgen.frontend.attributes import node_name
+from hwgen.frontend.constants import QuantizedConstant
+from hwgen.frontend.context import Context, tensor
+from hwgen.frontend.onnx_file import EXPORT_AGAIN
+from hwgen.frontend.registry import handles
+from hwgen.frontend.rounding import quantize
+from hwgen.ir.graph import Value
+from hwgen.ir.tensor import Array, Tensor
+from hwgen.ir.types import BIPOLAR, BipolarType, IntType, full_range
+from hwgen.ops.quantized import Quant, Relu, Reshape, Transpose
+from hwgen.rounding import Rounding
+
+# QONNX's HALF_UP is half away from zero; DPU and ROUND_TO_ZERO are names that Brevitas writes.
+ROUNDING = {"ROUND": Rounding.HALF_EVEN, "HALF_EVEN": Rounding.HALF_EVEN, "CEIL": Rounding.CEIL,
+            "FLOOR": Rounding.FLOOR, "UP": Rounding.AWAY, "DOWN": Rounding.TOWARD_ZERO,
+            "ROUND_TO_ZERO": Rounding.TOWARD_ZERO, "HALF_UP": Rounding.HALF_AWAY,
+            "HALF_DOWN": Rounding.HALF_TOWARD_ZERO, "DPU": Rounding.DPU_PY3}
+MAX_BITS = 32
+PREQUANTIZED = 2.0 ** -10
+
+
+@handles("qonnx", "Quant", "IntQuant")
+def quant(context: Context, node: NodeProto) -> None:
+    """y = (clip(round(x / scale + zero_point)) - zero_point) * scale; one signed bit is bipolar."""
+    kind = integer_type(context, node)
+    zero_point = context.exact(node, 2)
+    if isinstance(kind, BipolarType) and np.any(zero_point != 0):
+        raise HwgenError("zero-point", node_name(node), "a bipolar quantizer has a zero point",
+                         "Train with a symmetric quantizer or with two bits.")
+    add_quantizer(context, node, zero_point, kind, rounding_mode(node))
+
+
+@handles("qonnx", "BipolarQuant")
+def bipolar_quant(context: Context, node: NodeProto) -> None:
+    """y = scale if x >= 0 else -scale; after a Relu, Brevitas means {0, scale} (doctrine item 7)."""
+    kind: IntType = BIPOLAR
+    if not context.is_constant(context.input(node, 0)) and never_negative(context, context.value(node)):
+        kind = binary_or_bipolar(context, node)
+    add_quantizer(context, node, np.zeros(()), kind, Rounding.HALF_EVEN)
+
+
+def binary_or_bipolar(context: Context, node: NodeProto) -> IntType:
+    """What the dialect makes of a BipolarQuant whose input is never negative, with a warning."""
+    brevitas = context.options.dialect == "brevitas"
+    meaning = "is read as an unsigned 1-bit quantizer {0, scale}" if brevitas else "is always +scale"
+    other = "spec" if brevitas else "brevitas"
+    context.warn(f"{node_name(node)}: BipolarQuant of a value that is never negative {meaning}; "
+                 f"--dialect {other} reads it the other way")
+    return IntType(0, 1) if brevitas else BIPOLAR
+
+
+def add_quantizer(context: Context, node: NodeProto, zero_point: Array, kind: IntType, mode: Rounding) -> None:
+    """Quantize the constant at input 0 now, or add the op."""
+    scale = positive_scale(context, node)
+    if context.is_constant(context.input(node, 0)):
+        context.set_constant(quantized_constant(context, node, scale, zero_point, kind, mode))
+        return
+    value = context.real_value(node)
+    op = Quant(tensor(context.frame(node, scale, value)), tensor(context.frame(node, zero_point, value)), kind, mode)
+    context.add(node, op, value)
+
+
+def quantized_constant(context: Context, node: NodeProto, scale: Array, zero_point: Array, kind: IntType,
+                       mode: Rounding) -> QuantizedConstant:
+    """The integers of a weight or bias, by exact arithmetic, with warnings where they look unlike the training's."""
+    values = context.exact(node, 0)
+    if values.dtype == object or scale.dtype == object or np.any(zero_point != np.round(zero_point.astype(np.float64))):
+        raise HwgenError("quantized-constant", node_name(node), "it quantizes a constant that is not float32, or with a "
+                         "zero point that is no integer", EXPORT_AGAIN)
+    try:
+        scales, zeros = (np.broadcast_to(a, values.shape) for a in (scale, zero_point))
+    except ValueError:
+        raise HwgenError("broadcast", node_name(node), f"its scale {list(scale.shape)} or zero point "
+                         f"{list(zero_point.shape)} does not fit {list(values.shape)}", EXPORT_AGAIN) from None
+    integers = quantize(values, scales, zeros, kind, mode)
+    note_constant(context, node, values / scales + zeros, kind)
+    return QuantizedConstant(str(node.output[0]), integers, scales, zeros, kind)
+
+
+def note_constant(context: Context, node: NodeProto, ratio: Array, kind: IntType) -> None:
+    """Warnings about a quantized constant."""
+    if isinstance(kind, BipolarType):
+        return
+    clipped = float((ratio < -0.5).mean()) if kind.lo == 0 else 0.0
+    if clipped > 0.05:
+        context.warn(f"{node_name(node)}: an unsigned quantizer clips {clipped:.0%} of its constant, which is negative, to 0")
+    inside = np.clip(ratio, kind.lo, kind.hi)
+    if float(np.abs(inside - np.round(inside)).max(initial=0)) > PREQUANTIZED:
+        context.unquantized_weights.append(node_name(node))
+
+
+def unquantized_warning(names: list[str]) -> str:
+    """One warning for all constants that the file stores before their quantizer."""
+    first = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return (f"{len(names)} constants are stored as floats before their quantizer ({first}): the integers are recomputed "
+            "with the quantizer's declared rounding, which differs from training's if that was not exported (A2Q, floor)")
+
+
+def integer_type(context: Context, node: NodeProto) -> IntType:
+    """The interval of the quantizer's integers."""
+    bits = context.scalar(node, 3)
+    if bits != int(bits) or not 1 <= bits <= MAX_BITS:
+        raise HwgenError("bit-width", node_name(node), f"a bit width of {bits:g} is not an integer from 1 to {MAX_BITS}",
+                         "Quantize with 1 to 32 bits.")
+    signed = attributes.integer(node, "signed", 1) != 0
+    narrow = attributes.integer(node, "narrow", 0) != 0
+    if bits == 1 and signed:
+        return BIPOLAR
+    if bits == 1 and narrow:
+        raise HwgenError("bit-width", node_name(node), "a narrow unsigned quantizer of one bit has only the value 0",
+                         "Set narrow to 0 or use more bits.")
+    return full_range(int(bits), signed, narrow)
+
+
+def rounding_mode(node: NodeProto) -> Rounding:
+    """The named rounding mode, case ignored."""
+    text = attributes.text(node, "rounding_mode", "ROUND")
+    if text.upper() not in ROUNDING:
+        raise HwgenError("rounding-mode", node_name(node), f"{text!r} is not a rounding mode of QONNX",
+                         f"Use one of {', '.join(ROUNDING)}.")
+    return ROUNDING[text.upper()]
+
+
+def positive_scale(context: Context, node: NodeProto) -> Array:
+    """The scale, above zero everywhere."""
+    scale = context.exact(node, 1)
+    if not bool((scale > 0).all()):
+        worst = float(scale.ravel()[np.argmin(scale)])
+        raise HwgenError("bad-scale", node_name(node), f"its scale is {worst:g}, which is not positive",
+                         "Train the quantizer's scale again, or check the export.")
+    return scale
+
+
+def never_negative(context: Context, value: Value) -> bool:
+    """Whether the value is provably at least zero: a Relu or an unsigned quantizer, through reshapes."""
+    producer = context.producer(value)
+    while producer is not None and isinstance(producer.op, Reshape | Transpose):
+        producer = context.producer(context.builder.values[producer.inputs[0]])
+    if producer is None:
+        return False
+    op = producer.op
+    unsigned = isinstance(op, Quant) and op.type.lo >= 0 and op.zero_point == Tensor(0.0)
+    return isinstance(op, Relu) or unsigned
