@@ -1,0 +1,132 @@
+"""Matrix-vector unit: a dense layer's accumulators, PE rows and SIMD columns a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hwgen.ir.graph import Op, Value
+from hwgen.ir.types import BipolarType, IntType
+from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
+from hwgen.ops.matmul import MatMul
+from hwgen.stream import Stream
+
+MAX_WORD_BITS = 65536
+"""Widest weight word a folding may ask for; the wrapper splits words above 4096 bits into several ROMs."""
+
+
+@dataclass(frozen=True)
+class Mvau(Kernel):
+    """MatMul on integers of any width, signed, unsigned or bipolar on either side (rtl/hwgen_mvau.sv).
+
+    A vector is stored while its first row fold is computed and replayed for the others. The weights are one Memory,
+    "weights": word row_fold * (K / SIMD) + column_fold, lane pe * SIMD + simd. A word may be wider than one ROM
+    should be: whoever instantiates the ROM splits it (hwgen.emit does above 4096 bits), the unit's port stays one.
+    """
+
+    stem: ClassVar[str] = "mvau"
+    title: ClassVar[str] = "matrix-vector unit"
+
+    op: MatMul
+
+    @classmethod
+    def accepts(cls, op: Op, inputs: Sequence[Value]) -> str | None:
+        return None if isinstance(op, MatMul) else "it multiplies by a constant matrix only"
+
+    @property
+    def rows(self) -> int:
+        """MH: outputs of the layer."""
+        return int(self.op.weight.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """MW: inputs of the layer."""
+        return int(self.op.weight.shape[1])
+
+    @property
+    def row_folds(self) -> int:
+        """Output beats of a frame."""
+        return self.rows // self.fold.pe
+
+    @property
+    def column_folds(self) -> int:
+        """Input beats of a frame."""
+        return self.columns // self.fold.simd
+
+    def foldings(self) -> Iterator[Fold]:
+        bits = self.op.weight_type.bits
+        legal = [Fold(pe, simd) for pe in divisors(self.rows) for simd in divisors(self.columns)]
+        yield from sorted((f for f in legal if f.pe * f.simd * bits <= MAX_WORD_BITS or f == Fold()),
+                          key=lambda f: (f.pe * f.simd, f.pe))
+
+    @property
+    def cycles(self) -> int:
+        return self.row_folds * self.column_folds
+
+    @property
+    def ideal(self) -> int:
+        """Largest of multiply-accumulates / (PE * SIMD), beats in and beats out."""
+        work = -(-self.rows * self.columns // (self.fold.pe * self.fold.simd))
+        return max(work, self.column_folds, self.row_folds)
+
+    def schedule(self) -> Schedule:
+        """Reads in the first row fold; a write at the end of each row fold, `latency` cycles later on the wire."""
+        steps, columns = self.cycles, self.column_folds
+        return Schedule(reads=tuple(step < columns for step in range(steps)),
+                        writes=tuple((step + 1) % columns == 0 for step in range(steps)), delay=self.latency)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a row fold's last step to its output beat: store and ROM 2, accumulator 1, dot product."""
+        return 3 + self.dot_latency
+
+    @property
+    def dot_latency(self) -> int:
+        """Registers in hwgen_dot."""
+        return 1 + (self.fold.simd - 1).bit_length()
+
+    def parameters(self) -> dict[str, int]:
+        a, w = self.input_type, self.op.weight_type
+        return {**self.shape_parameters(),
+                "A_WIDTH": a.bits, "A_SIGNED": int(a.signed and not is_bipolar(a)), "A_BIPOLAR": int(is_bipolar(a)),
+                "W_WIDTH": w.bits, "W_SIGNED": int(w.signed and not is_bipolar(w)), "W_BIPOLAR": int(is_bipolar(w)),
+                "W_TERNARY": int(w.lo == -1 and w.bits == 2), **self.sum_parameters()}
+
+    def shape_parameters(self) -> dict[str, int]:
+        """MW, MH, PE, SIMD."""
+        return {"MW": self.columns, "MH": self.rows, "PE": self.fold.pe, "SIMD": self.fold.simd}
+
+    def sum_parameters(self) -> dict[str, int]:
+        """ACC_WIDTH and ROM_REG."""
+        return {"ACC_WIDTH": self.output_type.bits, "ROM_REG": int(self.rom_style == "block")}
+
+    @property
+    def rom_style(self) -> str:
+        """Block RAM where it saves at least ROM_LUTS_PER_BRAM18 LUTs for each BRAM18, else LUTs."""
+        return "distributed"
+
+    def memories(self) -> tuple[Memory, ...]:
+        pe, simd = self.fold.pe, self.fold.simd
+        blocks = self.op.weight.array.reshape(self.row_folds, pe, self.column_folds, simd)
+        words = blocks.transpose(0, 2, 1, 3).reshape(self.cycles, pe * simd)
+        return (Memory("weights", words, self.op.weight_type, self.rom_style),)
+
+    def input_stream(self) -> Stream:
+        return Stream(self.input_type, self.columns, self.fold.simd)
+
+    def output_stream(self) -> Stream:
+        return Stream(self.output_type, self.rows, self.fold.pe)
+
+    def resources(self) -> Resources:
+        return Resources()
+
+
+def divisors(n: int) -> list[int]:
+    """The divisors of n, ascending."""
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+def is_bipolar(kind: IntType) -> bool:
+    """Whether the values are -1 and +1 in one bit."""
+    return isinstance(kind, BipolarType)

@@ -1,0 +1,46 @@
+"""Matrix-vector unit for bipolar inputs and weights: products by XNOR, sums by popcount."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hwgen.ir.graph import Op, Value
+from hwgen.ir.types import BipolarType
+from hwgen.kernels.mvau import Mvau
+from hwgen.ops.matmul import MatMul
+
+
+@dataclass(frozen=True)
+class MvauXnor(Mvau):
+    """MatMul of bipolar by bipolar (rtl/hwgen_mvau_xnor.sv): 2 * popcount - K, the accumulator itself.
+
+    Streams, weight words, cycles and schedule are Mvau's.
+    """
+
+    stem: ClassVar[str] = "mvau_xnor"
+    title: ClassVar[str] = "matrix-vector unit by XNOR and popcount"
+
+    @classmethod
+    def accepts(cls, op: Op, inputs: Sequence[Value]) -> str | None:
+        if not isinstance(op, MatMul):
+            return "it multiplies by a constant matrix only"
+        if not (isinstance(op.weight_type, BipolarType) and isinstance(inputs[0].type, BipolarType)):
+            return "XNOR needs bipolar inputs and bipolar weights"
+        return None
+
+    @property
+    def dot_latency(self) -> int:
+        """Registers in hwgen_popcount."""
+        return popcount_latency(self.fold.simd)
+
+    def parameters(self) -> dict[str, int]:
+        return {**self.shape_parameters(), **self.sum_parameters()}
+
+
+def popcount_latency(bits: int) -> int:
+    """Registers of hwgen_popcount: triples, sums of six triples' bits, their sum of 18, then an adder tree."""
+    if bits <= 9:
+        return 1 if bits <= 3 else 2
+    return 3 + (-(-bits // 18) - 1).bit_length()
