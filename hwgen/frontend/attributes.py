@@ -13,13 +13,17 @@ def node_name(node: NodeProto) -> str:
     return str(node.name or next((name for name in node.output if name), node.op_type))
 
 
+def problem(node: NodeProto, code: str, why: str, help: str = EXPORT_AGAIN) -> HwgenError:
+    """The error of a node, placed at its name."""
+    return HwgenError(code, node_name(node), why, help)
+
+
 def find(node: NodeProto, name: str, kind: int) -> AttributeProto | None:
     """The attribute, of the right kind, or None."""
     found = next((a for a in node.attribute if a.name == name), None)
     if found is not None and found.type != kind:
         kind_name = AttributeProto.AttributeType.Name(kind)
-        raise HwgenError("bad-attribute", node_name(node), f"attribute {name} of {node.op_type} is not of type {kind_name}",
-                         EXPORT_AGAIN)
+        raise problem(node, "bad-attribute", f"attribute {name} of {node.op_type} is not of type {kind_name}")
     return found
 
 

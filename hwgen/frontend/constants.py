@@ -14,7 +14,7 @@ from onnx import NodeProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from hwgen.errors import HwgenError
-from hwgen.frontend.attributes import node_name
+from hwgen.frontend.attributes import problem
 from hwgen.frontend.onnx_file import EXPORT_AGAIN, one_line
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import IntType
@@ -63,11 +63,12 @@ def finite(constant: Constant, where: str) -> Array:
     """The values as float64, or object where an integer does not fit; refuses NaN, infinities and non-numbers."""
     array = constant.array
     if array.dtype.kind in "iu":
-        small = bool((np.abs(array.astype(object)) < 1 << 53).all()) if array.itemsize == 8 else True
+        small = array.itemsize < 8 or bool(np.all(np.abs(array.astype(object)) < 1 << 53))
         return array.astype(np.float64) if small else array.astype(object)
     if array.dtype.kind != "f":
-        raise HwgenError("bad-constant", where, f"constant {constant.name} holds {array.dtype}, not numbers", EXPORT_AGAIN)
-    if not np.isfinite(array).all():
+        raise HwgenError("bad-constant", where, f"constant {constant.name} holds {array.dtype}, not numbers",
+                         EXPORT_AGAIN)
+    if not np.all(np.isfinite(array)):
         raise HwgenError("non-finite", where, f"constant {constant.name} holds NaN or infinity",
                          "Train or export the model again; no circuit has these values.")
     return array.astype(np.float64)
@@ -78,8 +79,8 @@ def exact(constant: AnyConstant, where: str) -> Array:
     if isinstance(constant, Constant):
         return finite(constant, where)
     shifted = constant.integers - constant.zero_point
-    short_scale = constant.scale.astype(np.float32) == constant.scale
-    if bool(short_scale.all()) and bool((np.abs(shifted) < 1 << 29).all()):
+    short_scale = np.all(constant.scale.astype(np.float32) == constant.scale)
+    if short_scale and np.all(np.abs(shifted) < 1 << 29):
         return np.asarray(shifted * constant.scale)
     return times(fractions(shifted), fractions(constant.scale))
 
@@ -107,30 +108,31 @@ def fold(node: NodeProto, inputs: Sequence[AnyConstant | None], version: int) ->
     """The node's outputs, from constant inputs. Quantized constants only move; arithmetic would lose their integers."""
     quantized = [c for c in inputs if isinstance(c, QuantizedConstant)]
     if not quantized:
-        arrays = evaluate(node, [None if c is None else c.array for c in inputs if not isinstance(c, QuantizedConstant)],
-                          version)
+        plain = [c.array if isinstance(c, Constant) else None for c in inputs]
+        arrays = evaluate(node, plain, version)
         return [Constant(name, array) for name, array in zip(node.output, arrays, strict=False)]
     first = inputs[0]
     if node.op_type not in MOVES or not isinstance(first, QuantizedConstant) or len(quantized) > 1:
-        raise HwgenError("quantized-constant", node_name(node), f"{node.op_type} computes on the quantized constant "
-                         f"{quantized[0].name}", "Fold the arithmetic into the constant before its quantizer.")
+        raise problem(node, "quantized-constant", f"{node.op_type} computes on the quantized constant "
+                      f"{quantized[0].name}",
+                      "Fold the arithmetic into the constant before its quantizer.")
     rest = [c.array if isinstance(c, Constant) else None for c in inputs[1:]]
-    parts = (evaluate(node, [part, *rest], version)[0] for part in (first.integers, first.scale, first.zero_point))
-    return [QuantizedConstant(node.output[0], *parts, first.type)]
+    integers, scale, zero = (evaluate(node, [part, *rest], version)[0]
+                             for part in (first.integers, first.scale, first.zero_point))
+    return [QuantizedConstant(node.output[0], integers, scale, zero, first.type)]
 
 
 def evaluate(node: NodeProto, inputs: Sequence[Array | None], version: int) -> list[Array]:
     """One node by onnx.reference; refuses results that are absurdly large before they are made."""
-    where = node_name(node)
     try:
         if elements_of(node, inputs) > MAX_ELEMENTS:
-            raise HwgenError("constant-too-large", where, f"{node.op_type} makes a constant of more than {MAX_ELEMENTS} "
-                             "elements", "Simplify the model before the export.")
+            raise problem(node, "constant-too-large", f"{node.op_type} makes a constant of more than {MAX_ELEMENTS} "
+                          "elements", "Simplify the model before the export.")
         return run_node(node, inputs, version)
     except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, RuntimeError,
             AssertionError, MemoryError) as error:
-        raise HwgenError("bad-constant", where, f"the constant expression {node.op_type} cannot be evaluated "
-                         f"({one_line(str(error))})", EXPORT_AGAIN) from error
+        raise problem(node, "bad-constant", f"the constant expression {node.op_type} cannot be evaluated "
+                      f"({one_line(str(error))})") from error
 
 
 def run_node(node: NodeProto, inputs: Sequence[Array | None], version: int) -> list[Array]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import ModelProto, NodeProto
 
-from hwgen.errors import HwgenError
-from hwgen.frontend.attributes import node_name
+from hwgen.frontend.attributes import node_name, problem
 from hwgen.frontend.constants import AnyConstant, Constant, exact
-from hwgen.frontend.onnx_file import EXPORT_AGAIN
 from hwgen.frontend.options import ImportOptions
 from hwgen.ir.graph import GraphBuilder, Level, Node, Op, Value
 from hwgen.ir.tensor import Array, Tensor
@@ -25,7 +23,8 @@ class Context:
         self.builder = GraphBuilder(name, Level.QUANTIZED)
         self.constants: dict[str, AnyConstant] = {}
         self.alias: dict[str, str] = {}
-        self.annotations = annotations(model)
+        self.from_brevitas = model.producer_name == "pytorch"
+        self.annotations = read_annotations(model)
         self.warnings: list[str] = []
         self.names: dict[str, str] = {}
         self.unquantized_weights: list[str] = []
@@ -39,7 +38,7 @@ class Context:
     def input(self, node: NodeProto, index: int) -> str:
         """The name of a required input."""
         if index >= len(node.input) or not node.input[index]:
-            raise HwgenError("missing-input", node_name(node), f"{node.op_type} has no input {index}", EXPORT_AGAIN)
+            raise problem(node, "missing-input", f"{node.op_type} has no input {index}")
         return str(node.input[index])
 
     def optional(self, node: NodeProto, index: int) -> str | None:
@@ -50,17 +49,17 @@ class Context:
         """The computed value at an input; a constant there is refused."""
         name = self.input(node, index)
         if name in self.constants:
-            raise HwgenError("unsupported-form", node_name(node), f"input {index} of {node.op_type} is the constant {name}; "
+            raise problem(node, "unsupported-form", f"input {index} of {node.op_type} is the constant {name}; "
                              "only a computed value is supported there", "Swap or fold the operands before the export.")
         if name not in self.alias:
-            raise HwgenError("missing-input", node_name(node), f"nothing computes its input {name}", EXPORT_AGAIN)
+            raise problem(node, "missing-input", f"nothing computes its input {name}")
         return self.builder.values[self.alias[name]]
 
     def real_value(self, node: NodeProto, index: int = 0) -> Value:
         """A computed value that is not a class index."""
         value = self.value(node, index)
         if not isinstance(value.type, RealType):
-            raise HwgenError("unsupported-form", node_name(node), f"{node.op_type} computes on class indices",
+            raise problem(node, "unsupported-form", f"{node.op_type} computes on class indices",
                              "End the model at the TopK or ArgMax.")
         return value
 
@@ -68,7 +67,7 @@ class Context:
         """The constant at an input; a computed value there is refused."""
         name = self.input(node, index)
         if name not in self.constants:
-            raise HwgenError("dynamic-parameter", node_name(node), f"input {index} of {node.op_type}, {name}, is computed "
+            raise problem(node, "dynamic-parameter", f"input {index} of {node.op_type}, {name}, is computed "
                              "at run time", "Only constants are supported there; export in evaluation mode.")
         return self.constants[name]
 
@@ -76,8 +75,8 @@ class Context:
         """A constant that no quantizer made."""
         constant = self.constant(node, index)
         if not isinstance(constant, Constant):
-            raise HwgenError("quantized-constant", node_name(node), f"input {index} of {node.op_type} is a quantized "
-                             "constant", EXPORT_AGAIN)
+            raise problem(node, "quantized-constant", f"input {index} of {node.op_type} is a quantized "
+                             "constant")
         return constant
 
     def exact(self, node: NodeProto, index: int) -> Array:
@@ -88,23 +87,22 @@ class Context:
         """A constant input of one element."""
         array = self.exact(node, index)
         if array.size != 1:
-            raise HwgenError("bad-constant", node_name(node), f"input {index} of {node.op_type} has {array.size} elements "
-                             "where one is expected", EXPORT_AGAIN)
+            raise problem(node, "bad-constant", f"input {index} of {node.op_type} has {array.size} elements "
+                             "where one is expected")
         return float(array.ravel()[0])
 
     def sizes(self, node: NodeProto, index: int) -> list[int]:
         """A constant list of integers: a shape or axes."""
         array = self.plain(node, index).array
         if array.dtype.kind not in "iu" or array.ndim > 1:
-            raise HwgenError("bad-constant", node_name(node), f"input {index} of {node.op_type} is not a list of integers",
-                             EXPORT_AGAIN)
+            raise problem(node, "bad-constant", f"input {index} of {node.op_type} is not a list of integers")
         return [int(i) for i in array.ravel()]
 
     def frame(self, node: NodeProto, array: Array, value: Value) -> Array:
         """A constant that meets a value, without its batch dimension."""
         rank = len(value.shape) + 1
         if array.ndim > rank or (array.ndim == rank and array.shape[0] != 1):
-            raise HwgenError("broadcast", node_name(node), f"a constant of shape {list(array.shape)} enlarges a value of "
+            raise problem(node, "broadcast", f"a constant of shape {list(array.shape)} enlarges a value of "
                              f"shape {[1, *value.shape]}", "Give the constant the shape of the value.")
         array = array[0] if array.ndim == rank else array
         try:
@@ -112,7 +110,7 @@ class Context:
         except ValueError:
             fits = False
         if not fits:
-            raise HwgenError("broadcast", node_name(node), f"a constant of shape {list(array.shape)} does not fit a value "
+            raise problem(node, "broadcast", f"a constant of shape {list(array.shape)} does not fit a value "
                              f"of shape {[1, *value.shape]}", "Give the constant the shape of the value.")
         return array
 
@@ -120,7 +118,7 @@ class Context:
         """Append an op of one input whose result carries the node's output name."""
         name = str(node.output[output]) if output < len(node.output) else ""
         if not name:
-            raise HwgenError("invalid-model", node_name(node), f"{node.op_type} has no output {output}", EXPORT_AGAIN)
+            raise problem(node, "invalid-model", f"{node.op_type} has no output {output}")
         (made,) = self.builder.add(self.unique(node_name(node)), op, [value.name], [name], [node_name(node)])
         self.alias[name] = name
         return made
@@ -162,7 +160,7 @@ class Context:
         self.warnings.append(text)
 
 
-def annotations(model: ModelProto) -> dict[str, str]:
+def read_annotations(model: ModelProto) -> dict[str, str]:
     """The finn_datatype annotation of each tensor that has one."""
     found = {}
     for annotation in model.graph.quantization_annotation:

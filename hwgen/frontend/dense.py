@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto
 
-from hwgen.errors import HwgenError
 from hwgen.frontend import attributes
-from hwgen.frontend.attributes import node_name
+from hwgen.frontend.attributes import node_name, problem
 from hwgen.frontend.constants import Constant, QuantizedConstant, finite, times
 from hwgen.frontend.context import Context
 from hwgen.frontend.finn import parse_datatype
-from hwgen.frontend.onnx_file import EXPORT_AGAIN
 from hwgen.frontend.registry import handles
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BipolarType, full_range
@@ -33,7 +31,7 @@ def gemm(context: Context, node: NodeProto) -> None:
     one_computed(context, node)
     value = context.real_value(node)
     if attributes.integer(node, "transA", 0):
-        raise HwgenError("unsupported-form", node_name(node), "transA transposes the batch of the computed input",
+        raise problem(node, "unsupported-form", "transA transposes the batch of the computed input",
                          "Export without transA.")
     weight = weight_matrix(context, node)
     straight = attributes.integer(node, "transB", 0) != 0
@@ -46,7 +44,7 @@ def alpha(node: NodeProto, name: str) -> Array:
     """Gemm's alpha or beta."""
     factor = attributes.real(node, name, 1.0)
     if not np.isfinite(factor) or (name == "alpha" and factor == 0):
-        raise HwgenError("bad-attribute", node_name(node), f"its {name} is {factor:g}", EXPORT_AGAIN)
+        raise problem(node, "bad-attribute", f"its {name} is {factor:g}")
     return np.array(factor)
 
 
@@ -56,8 +54,7 @@ def bias(context: Context, node: NodeProto, rows: int) -> Tensor | None:
         return None
     array = context.exact(node, 2)
     if array.size not in (1, rows) or (array.size > 1 and array.shape[-1] != rows):
-        raise HwgenError("shape-mismatch", node_name(node), f"a bias of shape {list(array.shape)} does not fit {rows} outputs",
-                         EXPORT_AGAIN)
+        raise problem(node, "shape-mismatch", f"a bias of shape {list(array.shape)} does not fit {rows} outputs")
     scaled = array if attributes.real(node, "beta", 1.0) == 1.0 else times(array, alpha(node, "beta"))
     return Tensor(np.broadcast_to(scaled.ravel(), (rows,)))
 
@@ -65,7 +62,7 @@ def bias(context: Context, node: NodeProto, rows: int) -> Tensor | None:
 def one_computed(context: Context, node: NodeProto) -> None:
     """Refuse products of two computed values."""
     if not any(context.is_constant(context.input(node, i)) for i in (0, 1)):
-        raise HwgenError("unsupported-form", node_name(node), f"{node.op_type} multiplies two computed values",
+        raise problem(node, "unsupported-form", f"{node.op_type} multiplies two computed values",
                          "Only products by constant weights are supported by this version.")
 
 
@@ -73,7 +70,7 @@ def weight_matrix(context: Context, node: NodeProto) -> QuantizedConstant:
     """The integers of the weights, from a quantizer, an annotation, or floats that are integers."""
     constant = context.constant(node, 1)
     if len(constant.shape) != 2:
-        raise HwgenError("unsupported-form", node_name(node), f"its weights have shape {list(constant.shape)}",
+        raise problem(node, "unsupported-form", f"its weights have shape {list(constant.shape)}",
                          "Only weight matrices of two dimensions are supported.")
     return constant if isinstance(constant, QuantizedConstant) else integer_weights(context, node, constant)
 
@@ -81,9 +78,9 @@ def weight_matrix(context: Context, node: NodeProto) -> QuantizedConstant:
 def integer_weights(context: Context, node: NodeProto, constant: Constant) -> QuantizedConstant:
     """Weights that are integers already."""
     values = finite(constant, node_name(node))
-    whole = values.dtype != object and bool((values == np.round(values)).all()) and float(np.abs(values).max()) < 1 << 31
+    whole = values.dtype != object and np.all(values == np.round(values)) and float(np.abs(values).max()) < 1 << 31
     if not whole:
-        raise HwgenError("float-weights", node_name(node), f"its weights {constant.name} are floats and have no quantizer",
+        raise problem(node, "float-weights", f"its weights {constant.name} are floats and have no quantizer",
                          "Quantize every layer in training, or use a post-training quantizer, before the export.")
     integers = values.astype(np.int64)
     low, high = int(integers.min()), int(integers.max())
@@ -91,10 +88,10 @@ def integer_weights(context: Context, node: NodeProto, constant: Constant) -> Qu
     annotated = parse_datatype(context.annotations.get(constant.name, ""))
     if annotated is not None and annotated[1] == 1:
         kind = annotated[0]
-        zero_in_bipolar = isinstance(kind, BipolarType) and bool((integers == 0).any())
+        zero_in_bipolar = isinstance(kind, BipolarType) and np.any(integers == 0)
         if not (kind.lo <= low and high <= kind.hi) or zero_in_bipolar:
-            raise HwgenError("annotation", node_name(node), f"weights {constant.name} from {low} to {high} are not all of "
-                             f"their annotated type {kind}", EXPORT_AGAIN)
+            raise problem(node, "annotation", f"weights {constant.name} from {low} to {high} are not all of "
+                             f"their annotated type {kind}")
     one, zero = (np.broadcast_to(np.float64(v), integers.shape) for v in (1.0, 0.0))
     return QuantizedConstant(constant.name, integers, one, zero, kind)
 
@@ -111,10 +108,10 @@ def parts(weight: QuantizedConstant) -> tuple[Tensor, Tensor, Tensor]:
 
 def compressed(array: Array) -> Array:
     """A (M, K) array as scalar, (M, 1) or (1, K) where it repeats."""
-    if bool((array == array[0, 0]).all()):
+    if np.all(array == array[0, 0]):
         return np.array(array[0, 0])
-    if bool((array == array[:, :1]).all()):
+    if np.all(array == array[:, :1]):
         return array[:, :1]
-    return array[:1, :] if bool((array == array[:1, :]).all()) else array
+    return array[:1, :] if np.all(array == array[:1, :]) else array
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto
 
-from hwgen.errors import HwgenError
 from hwgen.frontend import attributes
-from hwgen.frontend.attributes import node_name
+from hwgen.frontend.attributes import problem
 from hwgen.frontend.context import Context, tensor
-from hwgen.frontend.onnx_file import EXPORT_AGAIN
 from hwgen.frontend.registry import handles
 from hwgen.ir.tensor import Tensor
 from hwgen.ops.quantized import BatchNorm, Elementwise, ElementwiseKind, Relu
@@ -23,13 +21,13 @@ def arithmetic(context: Context, node: NodeProto) -> None:
     """One value and one constant; numpy broadcasting that keeps the value's shape."""
     left = context.is_constant(context.input(node, 0))
     if not left and not context.is_constant(context.input(node, 1)):
-        raise HwgenError("unsupported-form", node_name(node), f"{node.op_type} joins two computed values",
+        raise problem(node, "unsupported-form", f"{node.op_type} joins two computed values",
                          "Joins are not supported by this version; one operand must be a constant.")
     value = context.real_value(node, 1 if left else 0)
     constant = context.frame(node, context.exact(node, 0 if left else 1), value)
     kind = (CONSTANT_LEFT if left else CONSTANT_RIGHT)[node.op_type]
-    if kind == "div" and bool((constant == 0).any()):
-        raise HwgenError("bad-constant", node_name(node), "it divides by zero", EXPORT_AGAIN)
+    if kind == "div" and np.any(constant == 0):
+        raise problem(node, "bad-constant", "it divides by zero")
     context.add(node, Elementwise(kind, tensor(constant)), value)
 
 
@@ -38,7 +36,7 @@ def power(context: Context, node: NodeProto) -> None:
     """Pow of a value: only the exponent 1."""
     value = context.real_value(node)
     if context.scalar(node, 1) != 1:
-        raise HwgenError("unsupported-form", node_name(node), "Pow computes on a value",
+        raise problem(node, "unsupported-form", "Pow computes on a value",
                          "Pow is supported on constants only.")
     context.same(node, value)
 
@@ -47,7 +45,7 @@ def power(context: Context, node: NodeProto) -> None:
 def batch_normalization(context: Context, node: NodeProto) -> None:
     """Inference form, per channel of axis 1."""
     if attributes.integer(node, "training_mode", 0) or any(node.output[1:]):
-        raise HwgenError("training-mode", node_name(node), "BatchNormalization is exported in training mode",
+        raise problem(node, "training-mode", "BatchNormalization is exported in training mode",
                          "Call model.eval() before the export.")
     value = context.real_value(node)
     epsilon = attributes.real(node, "epsilon", float(np.float32(1e-5)))
@@ -55,10 +53,10 @@ def batch_normalization(context: Context, node: NodeProto) -> None:
     size = value.shape[0] if value.shape else 1
     for array in (gamma, beta, mean, variance):
         if array.shape != (size,):
-            raise HwgenError("shape-mismatch", node_name(node), f"a parameter of shape {list(array.shape)} does not fit "
-                             f"{size} channels", EXPORT_AGAIN)
-    if not np.isfinite(epsilon) or not bool((variance + epsilon > 0).all()) or bool((variance < 0).any()):
-        raise HwgenError("bad-constant", node_name(node), "its variance is not positive", "Train the model again.")
+            raise problem(node, "shape-mismatch", f"a parameter of shape {list(array.shape)} does not fit "
+                             f"{size} channels")
+    if not np.isfinite(epsilon) or not np.all(variance + epsilon > 0) or np.any(variance < 0):
+        raise problem(node, "bad-constant", "its variance is not positive", "Train the model again.")
     context.add(node, BatchNorm(Tensor(gamma), Tensor(beta), Tensor(mean), Tensor(variance), epsilon), value)
 
 

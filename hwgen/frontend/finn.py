@@ -8,11 +8,9 @@ from fractions import Fraction
 import numpy as np
 from onnx import NodeProto
 
-from hwgen.errors import HwgenError
 from hwgen.frontend import attributes
-from hwgen.frontend.attributes import node_name
+from hwgen.frontend.attributes import problem
 from hwgen.frontend.context import Context
-from hwgen.frontend.onnx_file import EXPORT_AGAIN
 from hwgen.frontend.registry import handles
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
@@ -36,13 +34,13 @@ def multi_threshold(context: Context, node: NodeProto) -> None:
     value = context.real_value(node)
     thresholds = np.sort(context.exact(node, 1), axis=-1)
     if thresholds.ndim != 2 or thresholds.shape[0] not in (1, channels(node, value)):
-        raise HwgenError("shape-mismatch", node_name(node), f"thresholds of shape {list(thresholds.shape)} do not fit a value "
-                         f"of shape {[1, *value.shape]}", EXPORT_AGAIN)
+        raise problem(node, "shape-mismatch", f"thresholds of shape {list(thresholds.shape)} do not fit a value "
+                         f"of shape {[1, *value.shape]}")
     scale = attributes.real(node, "out_scale", 1.0)
     bias = attributes.real(node, "out_bias", 0.0)
     if not 0 < scale < np.inf or not np.isfinite(bias):
-        raise HwgenError("bad-scale", node_name(node), f"out_scale {scale:g} and out_bias {bias:g} are not a positive scale "
-                         "and a finite bias", EXPORT_AGAIN)
+        raise problem(node, "bad-scale", f"out_scale {scale:g} and out_bias {bias:g} are not a positive scale "
+                         "and a finite bias")
     kind = output_type(node, thresholds, scale, bias)
     context.add(node, MultiThreshold(Tensor(thresholds), Tensor(scale), Tensor(bias), kind), value)
 
@@ -51,7 +49,7 @@ def channels(node: NodeProto, value: Value) -> int:
     """The size of the channel axis; only vectors and channels-last maps have it where hwgen expects it."""
     last = attributes.text(node, "data_layout", "").upper() in ("NHWC", "NWC", "NC")
     if len(value.shape) > 1 and not last:
-        raise HwgenError("unsupported-form", node_name(node), f"MultiThreshold on a map of shape {[1, *value.shape]}",
+        raise problem(node, "unsupported-form", f"MultiThreshold on a map of shape {[1, *value.shape]}",
                          "Only vectors are supported by this version.")
     return value.shape[-1] if value.shape else 1
 
@@ -68,6 +66,6 @@ def output_type(node: NodeProto, thresholds: Array, scale: float, bias: float) -
         return IntType(0, steps)
     declared = parse_datatype(attributes.text(node, "out_dtype", ""))
     if declared is not None and (isinstance(declared[0], BipolarType) or not declared[0].contains(reached)):
-        raise HwgenError("annotation", node_name(node), f"its outputs {reached.lo} to {reached.hi} do not fit the declared "
-                         f"type {attributes.text(node, 'out_dtype', '')}", EXPORT_AGAIN)
+        raise problem(node, "annotation", f"its outputs {reached.lo} to {reached.hi} do not fit the declared "
+                         f"type {attributes.text(node, 'out_dtype', '')}")
     return reached

@@ -24,8 +24,8 @@ from hwgen.ops.quantized import Dense, MultiThreshold, Quant, Softmax
 READERS = (dense, elementwise, finn, outputs, qonnx, shapes)
 CONVOLUTIONAL = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "QLinearConv", "Resize",
                  "ConvInteger", "GlobalMaxPool", "Upsample", "DepthToSpace", "QLinearAveragePool", "NhwcMaxPool"}
-INTEGER_INPUTS = {TensorProto.UINT8: full_range(8, False), TensorProto.INT8: full_range(8, True),
-                  TensorProto.UINT16: full_range(16, False), TensorProto.INT16: full_range(16, True)}
+INTEGER_INPUTS: dict[int, IntType] = {TensorProto.UINT8: full_range(8, False), TensorProto.INT8: full_range(8, True),
+                                     TensorProto.UINT16: full_range(16, False), TensorProto.INT16: full_range(16, True)}
 MAX_FRAME = 1 << 24
 
 
@@ -120,7 +120,8 @@ def add_input_quantizer(context: Context, value: Value, kind: IntType, scale: Fr
     """The quantizer of a typed input: the host's, as the first one that the input meets."""
     quantized = context.fresh(f"{value.name}_typed")
     if scale <= 0:
-        raise HwgenError("input-scale", value.name, f"the input's scale {scale} is not positive", "Give a positive scale.")
+        raise HwgenError("input-scale", value.name, f"the input's scale {scale} is not positive",
+                         "Give a positive scale.")
     steps = Tensor(float(scale) if Fraction(float(scale)) == scale else np.array(scale, dtype=object))
     op = Quant(steps, Tensor(0.0), kind)
     context.builder.add(context.unique(quantized), op, [value.name], [quantized])
@@ -146,7 +147,8 @@ def input_shape(context: Context, info: ValueInfoProto) -> tuple[int, ...]:
     given = choice(context.options.input_shapes, name)
     if given is not None:
         if dims and len(given) != len(dims):
-            raise HwgenError("input-shape", name, f"--input-shape has {len(given)} dimensions, the model's input {len(dims)}",
+            raise HwgenError("input-shape", name, f"--input-shape has {len(given)} dimensions, the model's input "
+                             f"{len(dims)}",
                              "Give every dimension, the batch of 1 first.")
         dims = list(given)
     if len(dims) < 2:
@@ -169,7 +171,8 @@ def frame_shape(name: str, dims: list[int | None]) -> tuple[int, ...]:
         elements *= max(size, 0)
     if elements == 0 or elements > MAX_FRAME:
         raise HwgenError("zero-size" if elements == 0 else "input-shape", name,
-                         f"shape {shape_text(dims)} has {elements} elements a frame", "Export with the real input shape.")
+                         f"shape {shape_text(dims)} has {elements} elements a frame",
+                         "Export with the real input shape.")
     return tuple(frame)
 
 
@@ -227,9 +230,10 @@ def refuse_unquantized_inputs(graph: Graph) -> None:
         if source is None or isinstance(node.op, Quant | MultiThreshold):
             continue
         if isinstance(node.op, Dense):
-            raise HwgenError("unquantized-input", node.name, f"graph input {source} reaches its weights as a float, with "
-                             "no quantizer between them", "Give --input-type and --input-scale, for example uint8 and "
-                             "1/255, or export the model with an input quantizer.")
+            raise HwgenError("unquantized-input", node.name,
+                             f"graph input {source} reaches its weights as a float, with no quantizer between them",
+                             "Give --input-type and --input-scale, for example uint8 and 1/255, or export the model "
+                             "with an input quantizer.")
         float_from.update(dict.fromkeys(node.outputs, source))
 
 

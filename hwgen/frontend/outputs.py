@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
-from hwgen.errors import HwgenError
 from hwgen.frontend import attributes
-from hwgen.frontend.attributes import node_name
+from hwgen.frontend.attributes import problem
 from hwgen.frontend.context import Context
-from hwgen.frontend.onnx_file import EXPORT_AGAIN
 from hwgen.frontend.registry import handles
 from hwgen.frontend.shapes import axis_in
 from hwgen.ir.graph import Value
@@ -19,7 +17,7 @@ def last_axis(node: NodeProto, value: Value, axis: int) -> None:
     """Refuse an axis that is not the last, or that is the batch."""
     rank = len(value.shape) + 1
     if axis_in(node, axis, rank) != rank - 1 or rank == 1:
-        raise HwgenError("unsupported-form", node_name(node), f"{node.op_type} along axis {axis} of shape {[1, *value.shape]}",
+        raise problem(node, "unsupported-form", f"{node.op_type} along axis {axis} of shape {[1, *value.shape]}",
                          "Only the last axis is supported.")
 
 
@@ -57,12 +55,12 @@ def add_topk(context: Context, node: NodeProto, k: int) -> None:
     value = context.real_value(node)
     last_axis(node, value, attributes.integer(node, "axis", -1))
     if not 1 <= k <= value.shape[-1]:
-        raise HwgenError("bad-constant", node_name(node), f"k is {k} for {value.shape[-1]} elements", EXPORT_AGAIN)
+        raise problem(node, "bad-constant", f"k is {k} for {value.shape[-1]} elements")
     if not attributes.integer(node, "largest", 1) or not attributes.integer(node, "sorted", 1):
-        raise HwgenError("unsupported-form", node_name(node), "TopK of the smallest or unsorted elements",
+        raise problem(node, "unsupported-form", "TopK of the smallest or unsorted elements",
                          "Only largest=1 and sorted=1 are supported.")
     if len(node.output) < 2 or not node.output[1]:
-        raise HwgenError("unsupported-form", node_name(node), "TopK has no output of indices", "Use the indices.")
+        raise problem(node, "unsupported-form", "TopK has no output of indices", "Use the indices.")
     context.add(node, TopK(k), value, output=1)
 
 
@@ -72,6 +70,6 @@ def argmax(context: Context, node: NodeProto) -> None:
     value = context.real_value(node)
     last_axis(node, value, attributes.integer(node, "axis", 0))
     if attributes.integer(node, "select_last_index", 0):
-        raise HwgenError("unsupported-form", node_name(node), "ArgMax takes the last of equal elements",
+        raise problem(node, "unsupported-form", "ArgMax takes the last of equal elements",
                          "Only select_last_index=0 is supported.")
     context.add(node, TopK(1, attributes.integer(node, "keepdims", 1) != 0), value)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto
 
-from hwgen.errors import HwgenError
 from hwgen.frontend import attributes
-from hwgen.frontend.attributes import node_name
+from hwgen.frontend.attributes import node_name, problem
 from hwgen.frontend.constants import QuantizedConstant
 from hwgen.frontend.context import Context, tensor
-from hwgen.frontend.onnx_file import EXPORT_AGAIN
 from hwgen.frontend.registry import handles
 from hwgen.frontend.rounding import quantize
 from hwgen.ir.graph import Value
@@ -34,7 +32,7 @@ def quant(context: Context, node: NodeProto) -> None:
     kind = integer_type(context, node)
     zero_point = context.exact(node, 2)
     if isinstance(kind, BipolarType) and np.any(zero_point != 0):
-        raise HwgenError("zero-point", node_name(node), "a bipolar quantizer has a zero point",
+        raise problem(node, "zero-point", "a bipolar quantizer has a zero point",
                          "Train with a symmetric quantizer or with two bits.")
     add_quantizer(context, node, zero_point, kind, rounding_mode(node))
 
@@ -74,13 +72,13 @@ def quantized_constant(context: Context, node: NodeProto, scale: Array, zero_poi
     """The integers of a weight or bias, by exact arithmetic, with warnings where they look unlike the training's."""
     values = context.exact(node, 0)
     if values.dtype == object or scale.dtype == object or np.any(zero_point != np.round(zero_point.astype(np.float64))):
-        raise HwgenError("quantized-constant", node_name(node), "it quantizes a constant that is not float32, or with a "
-                         "zero point that is no integer", EXPORT_AGAIN)
+        raise problem(node, "quantized-constant", "it quantizes a constant that is not float32, or with a "
+                         "zero point that is no integer")
     try:
         scales, zeros = (np.broadcast_to(a, values.shape) for a in (scale, zero_point))
     except ValueError:
-        raise HwgenError("broadcast", node_name(node), f"its scale {list(scale.shape)} or zero point "
-                         f"{list(zero_point.shape)} does not fit {list(values.shape)}", EXPORT_AGAIN) from None
+        raise problem(node, "broadcast", f"its scale {list(scale.shape)} or zero point "
+                         f"{list(zero_point.shape)} does not fit {list(values.shape)}") from None
     integers = quantize(values, scales, zeros, kind, mode)
     note_constant(context, node, values / scales + zeros, kind)
     return QuantizedConstant(str(node.output[0]), integers, scales, zeros, kind)
@@ -92,31 +90,33 @@ def note_constant(context: Context, node: NodeProto, ratio: Array, kind: IntType
         return
     clipped = float((ratio < -0.5).mean()) if kind.lo == 0 else 0.0
     if clipped > 0.05:
-        context.warn(f"{node_name(node)}: an unsigned quantizer clips {clipped:.0%} of its constant, which is negative, to 0")
+        context.warn(f"{node_name(node)}: an unsigned quantizer clips {clipped:.0%} of its constant to 0, as "
+                     "it is negative")
     inside = np.clip(ratio, kind.lo, kind.hi)
-    if float(np.abs(inside - np.round(inside)).max(initial=0)) > PREQUANTIZED:
+    if context.from_brevitas and float(np.abs(inside - np.round(inside)).max(initial=0)) > PREQUANTIZED:
         context.unquantized_weights.append(node_name(node))
 
 
 def unquantized_warning(names: list[str]) -> str:
     """One warning for all constants that the file stores before their quantizer."""
     first = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return (f"{len(names)} constants are stored as floats before their quantizer ({first}): the integers are recomputed "
-            "with the quantizer's declared rounding, which differs from training's if that was not exported (A2Q, floor)")
+    return (f"{len(names)} constants are stored as floats before their quantizer ({first}): the integers are "
+            "recomputed with the quantizer's declared rounding, which differs from training's where that was not "
+            "exported (A2Q, floor)")
 
 
 def integer_type(context: Context, node: NodeProto) -> IntType:
     """The interval of the quantizer's integers."""
     bits = context.scalar(node, 3)
     if bits != int(bits) or not 1 <= bits <= MAX_BITS:
-        raise HwgenError("bit-width", node_name(node), f"a bit width of {bits:g} is not an integer from 1 to {MAX_BITS}",
+        raise problem(node, "bit-width", f"a bit width of {bits:g} is not an integer from 1 to {MAX_BITS}",
                          "Quantize with 1 to 32 bits.")
     signed = attributes.integer(node, "signed", 1) != 0
     narrow = attributes.integer(node, "narrow", 0) != 0
     if bits == 1 and signed:
         return BIPOLAR
     if bits == 1 and narrow:
-        raise HwgenError("bit-width", node_name(node), "a narrow unsigned quantizer of one bit has only the value 0",
+        raise problem(node, "bit-width", "a narrow unsigned quantizer of one bit has only the value 0",
                          "Set narrow to 0 or use more bits.")
     return full_range(int(bits), signed, narrow)
 
@@ -125,7 +125,7 @@ def rounding_mode(node: NodeProto) -> Rounding:
     """The named rounding mode, case ignored."""
     text = attributes.text(node, "rounding_mode", "ROUND")
     if text.upper() not in ROUNDING:
-        raise HwgenError("rounding-mode", node_name(node), f"{text!r} is not a rounding mode of QONNX",
+        raise problem(node, "rounding-mode", f"{text!r} is not a rounding mode of QONNX",
                          f"Use one of {', '.join(ROUNDING)}.")
     return ROUNDING[text.upper()]
 
@@ -133,9 +133,9 @@ def rounding_mode(node: NodeProto) -> Rounding:
 def positive_scale(context: Context, node: NodeProto) -> Array:
     """The scale, above zero everywhere."""
     scale = context.exact(node, 1)
-    if not bool((scale > 0).all()):
+    if not np.all(scale > 0):
         worst = float(scale.ravel()[np.argmin(scale)])
-        raise HwgenError("bad-scale", node_name(node), f"its scale is {worst:g}, which is not positive",
+        raise problem(node, "bad-scale", f"its scale is {worst:g}, which is not positive",
                          "Train the quantizer's scale again, or check the export.")
     return scale
 

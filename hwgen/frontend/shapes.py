@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from onnx import NodeProto, TensorProto
 
-from hwgen.errors import HwgenError
 from hwgen.frontend import attributes
-from hwgen.frontend.attributes import node_name
+from hwgen.frontend.attributes import problem
 from hwgen.frontend.constants import product
 from hwgen.frontend.context import Context
-from hwgen.frontend.onnx_file import EXPORT_AGAIN
 from hwgen.frontend.registry import handles
 from hwgen.ir.graph import Value
 from hwgen.ir.types import IntType
@@ -26,7 +24,7 @@ def reshape(context: Context, node: NodeProto) -> None:
         target = [copied(node, shape, i) if size == 0 else size for i, size in enumerate(target)]
     known = product([size for size in target if size != -1])
     if target.count(-1) > 1 or any(size < -1 for size in target):
-        raise HwgenError("bad-constant", node_name(node), f"{target} is not a shape", EXPORT_AGAIN)
+        raise problem(node, "bad-constant", f"{target} is not a shape")
     target = [value.elements // known if size == -1 and known else size for size in target]
     add_reshape(context, node, value, target)
 
@@ -34,17 +32,16 @@ def reshape(context: Context, node: NodeProto) -> None:
 def copied(node: NodeProto, shape: list[int], index: int) -> int:
     """Dimension `index` of the input."""
     if index >= len(shape):
-        raise HwgenError("bad-constant", node_name(node), f"it copies dimension {index} of a value of shape {shape}",
-                         EXPORT_AGAIN)
+        raise problem(node, "bad-constant", f"it copies dimension {index} of a value of shape {shape}")
     return shape[index]
 
 
 def add_reshape(context: Context, node: NodeProto, value: Value, target: list[int]) -> None:
     """The op, if the target keeps the batch in front and every element."""
     if product(target) != value.elements:
-        raise HwgenError("shape-mismatch", node_name(node), f"shape {[1, *value.shape]} cannot become {target}", EXPORT_AGAIN)
+        raise problem(node, "shape-mismatch", f"shape {[1, *value.shape]} cannot become {target}")
     if not target or target[0] != 1:
-        raise HwgenError("batch-axis", node_name(node), f"shape {[1, *value.shape]} becomes {target}, which mixes the batch "
+        raise problem(node, "batch-axis", f"shape {[1, *value.shape]} becomes {target}, which mixes the batch "
                          "with the frame", "Keep dimension 0 as the batch.")
     context.add(node, Reshape(tuple(target[1:])), value)
 
@@ -52,7 +49,7 @@ def add_reshape(context: Context, node: NodeProto, value: Value, target: list[in
 def axis_in(node: NodeProto, axis: int, rank: int) -> int:
     """A non-negative axis."""
     if not -rank <= axis < rank:
-        raise HwgenError("bad-attribute", node_name(node), f"axis {axis} does not exist in {rank} dimensions", EXPORT_AGAIN)
+        raise problem(node, "bad-attribute", f"axis {axis} does not exist in {rank} dimensions")
     return axis % rank
 
 
@@ -90,9 +87,9 @@ def resize(context: Context, node: NodeProto, axes: list[int] | None) -> None:
         places = {axis_in(node, axis, len(shape)) for axis in axes} if axes is not None else set(range(len(shape)))
         dropped = {i for i in places if shape[i] == 1}
         if axes is not None and dropped != places:
-            raise HwgenError("shape-mismatch", node_name(node), f"it drops axes {axes} of shape {shape}", EXPORT_AGAIN)
+            raise problem(node, "shape-mismatch", f"it drops axes {axes} of shape {shape}")
         if 0 in dropped:
-            raise HwgenError("batch-axis", node_name(node), "it drops the batch dimension", "Squeeze the other axes by number.")
+            raise problem(node, "batch-axis", "it drops the batch dimension", "Squeeze the other axes by number.")
         target = [size for i, size in enumerate(shape) if i not in dropped]
     add_reshape(context, node, value, target)
 
@@ -105,9 +102,9 @@ def transpose(context: Context, node: NodeProto) -> None:
     given = attributes.integers(node, "perm")
     permutation = list(range(rank))[::-1] if given is None else given
     if sorted(permutation) != list(range(rank)):
-        raise HwgenError("bad-attribute", node_name(node), f"{permutation} does not permute {rank} dimensions", EXPORT_AGAIN)
+        raise problem(node, "bad-attribute", f"{permutation} does not permute {rank} dimensions")
     if permutation[0] != 0:
-        raise HwgenError("batch-axis", node_name(node), "it moves the batch dimension", "Keep dimension 0 as the batch.")
+        raise problem(node, "batch-axis", "it moves the batch dimension", "Keep dimension 0 as the batch.")
     context.add(node, Transpose(tuple(axis - 1 for axis in permutation[1:])), value)
 
 
@@ -122,7 +119,7 @@ def dropout(context: Context, node: NodeProto) -> None:
     """Nothing, in evaluation."""
     training = context.optional(node, 2)
     if training is not None and bool(context.plain(node, 2).array.any()):
-        raise HwgenError("training-mode", node_name(node), "Dropout is exported in training mode",
+        raise problem(node, "training-mode", "Dropout is exported in training mode",
                          "Call model.eval() before the export.")
     context.same(node, context.value(node))
 
@@ -135,6 +132,6 @@ def cast(context: Context, node: NodeProto) -> None:
     floats = {TensorProto.FLOAT, TensorProto.DOUBLE}
     index = {TensorProto.INT64, TensorProto.INT32} | floats if isinstance(value.type, IntType) else floats
     if target not in index:
-        raise HwgenError("unsupported-form", node_name(node), "it casts a computed value to another type than float",
+        raise problem(node, "unsupported-form", "it casts a computed value to another type than float",
                          "Only casts to float32 or float64 are supported.")
     context.same(node, value)
