@@ -93,9 +93,16 @@ def parse_type(text: str) -> IntType:
     if name in named:
         return named[name]
     match = re.fullmatch(r"(u?)int([1-9][0-9]?)(?:\{(-?[0-9]{1,20})\.\.(-?[0-9]{1,20})\})?", name)
-    if match is None:
+    kind = None if match is None else _matched(match)
+    if kind is None:
         raise HwgenError("bad-type", text, "this is not an integer type",
                          "Write uint8, int16, bipolar, binary or ternary.")
-    if match[3] is not None and int(match[3]) <= int(match[4]):
-        return IntType(int(match[3]), int(match[4]))
-    return full_range(int(match[2]), match[1] == "")
+    return kind
+
+
+def _matched(match: re.Match[str]) -> IntType | None:
+    full = full_range(int(match[2]), match[1] == "")
+    if match[3] is None:
+        return full
+    low, high = int(match[3]), int(match[4])
+    return IntType(low, high) if full.lo <= low <= high <= full.hi else None
