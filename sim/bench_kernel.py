@@ -42,7 +42,8 @@ class Bench:
             assert valid == 0, f"output before input, {cycle} cycles after reset"
 
     async def stream(self, frames: int, stalls: tuple[float, float] = (1.0, 1.0), *,
-                     source_freeze: tuple[int, int] = (-1, 0), sink_freeze: tuple[int, int] = (-1, 0)) -> tuple[Source, Sink]:
+                     source_freeze: tuple[int, int] = (-1, 0), sink_freeze: tuple[int, int] = (-1, 0),
+                     ) -> tuple[Source, Sink]:
         """Send the first `frames` frames, compare all that comes out, then see that nothing more comes."""
         beats = self.inputs[: frames * self.vectors["input"]["beats"]]
         expected = self.outputs[: frames * self.vectors["output"]["beats"]]
