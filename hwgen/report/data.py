@@ -1,0 +1,149 @@
+"""report.json: docs/report.md describes every field; SCHEMA_VERSION changes when the meaning of one does."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hwgen import __version__
+from hwgen.ir.graph import Graph, Node
+from hwgen.ir.types import IntType
+from hwgen.kernels.base import Kernel, Resources
+
+if TYPE_CHECKING:
+    from hwgen.build import Session
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the cost model says of a folded graph: steady-state cycles, which node sets them, and all resources."""
+
+    cycles: int
+    ideal: int
+    bottleneck: str
+    resources: Resources
+
+    @classmethod
+    def of(cls, graph: Graph) -> Timing:
+        """Of a graph of the hardware level."""
+        slowest = max(graph.nodes, key=lambda node: kernel_of(node).cycles)
+        return cls(kernel_of(slowest).cycles, max(kernel_of(node).ideal for node in graph.nodes), slowest.name,
+                   sum((kernel_of(node).resources() for node in graph.nodes), Resources()))
+
+
+def kernel_of(node: Node) -> Kernel:
+    """The node's kernel; anything else at the hardware level is a bug."""
+    if not isinstance(node.op, Kernel):
+        raise TypeError(f"{node.name} is {node.op.label}, not a kernel")
+    return node.op
+
+
+def report_of(session: Session) -> dict[str, Any]:
+    """The whole report: facts of the stages that ran, null for those that did not."""
+    options, board = session.options, session.board
+    timing = Timing.of(session.graph) if "fold" in session.graphs else None
+    measured = session.verification.cycles if session.verification else None
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": options.model.name,
+        "model_sha256": hashlib.sha256(options.model.read_bytes()).hexdigest(),
+        "board": board.name,
+        "part": board.part,
+        "family": board.family,
+        "clock_mhz": board.clock_mhz,
+        "options": _options(session),
+        "stages": _stages(session),
+        "layers": [_layer(session, node) for node in session.graphs["fold"].nodes] if timing else [],
+        "streams": [_stream(node) for node in _added(session)] if timing else [],
+        "cycles_per_frame": {"model": timing.cycles if timing else None, "measured": measured,
+                             "ideal": timing.ideal if timing else None},
+        "latency_cycles": {"model": session.latency_model, "measured":
+                           session.verification.latency if session.verification else None},
+        "fps": board.clock_mhz * 1e6 / (measured or timing.cycles) if timing else None,
+        "verification": session.verification.report() if session.verification else None,
+        "resources": _resources(session, timing),
+        "tool_versions": tool_versions(),
+        "names": dict(session.names),
+        "warnings": list(session.warnings),
+    }
+
+
+def _options(session: Session) -> dict[str, Any]:
+    """What the user chose, without any path."""
+    options, target, imports = session.options, session.options.target, session.options.imports
+    return {
+        "fps": target.fps, "folding": target.folding.name if target.folding else None, "frames": options.frames,
+        "inputs": {name or "": path.name for name, path in options.inputs.items()}, "seed": options.seed,
+        "check": options.check, "allow_oversize": target.allow_oversize, "dialect": imports.dialect,
+        "input_types": {name or "": {"type": str(kind), "scale": str(scale)}
+                        for name, (kind, scale) in imports.input_types.items()},
+        "input_shapes": {name or "": list(shape) for name, shape in imports.input_shapes.items()},
+    }
+
+
+def _stages(session: Session) -> dict[str, str]:
+    """Each stage: `done`, `not requested`, or why it could not run."""
+    from hwgen.build import Stage
+
+    return {stage.value: session.unavailable.get(stage.value) or
+            ("done" if stage.value in session.seconds else "not requested") for stage in Stage}
+
+
+def _layer(session: Session, node: Node) -> dict[str, Any]:
+    kernel = kernel_of(node)
+    accumulator = getattr(kernel.op, "accumulator_type", None)
+    weights = getattr(kernel.op, "weight_type", None)
+    measured = session.verification.layer_cycles.get(node.outputs[0]) if session.verification else None
+    synthesis = session.synthesis.get(node.name) if session.synthesis else None
+    return {
+        "name": node.name,
+        "origin": list(node.origin),
+        "kernel": kernel.stem,
+        "pe": kernel.fold.pe,
+        "simd": kernel.fold.simd,
+        "input_type": str(kernel.input_type),
+        "weight_type": str(weights) if isinstance(weights, IntType) else None,
+        "accumulator_type": str(accumulator(kernel.input_type)) if callable(accumulator) else None,
+        "output_type": str(kernel.output_type),
+        "cycles_model": kernel.cycles,
+        "cycles_ideal": kernel.ideal,
+        "cycles_measured": measured,
+        "estimate": asdict(kernel.resources()),
+        "synthesis": asdict(synthesis) if synthesis else None,
+    }
+
+
+def _added(session: Session) -> list[Node]:
+    """FIFOs and width converters: the nodes that no pass before size-fifos had."""
+    layers = {node.name for node in session.graphs["fold"].nodes}
+    return [node for node in session.graph.nodes if node.name not in layers]
+
+
+def _stream(node: Node) -> dict[str, Any]:
+    kernel = kernel_of(node)
+    return {"name": node.name, "kernel": kernel.stem, "parameters": kernel.parameters(),
+            "estimate": asdict(kernel.resources())}
+
+
+def _resources(session: Session, timing: Timing | None) -> dict[str, Any]:
+    """Keyed by the part's family. The cost model and Yosys both count 7-series cells, whatever the part."""
+    total = sum(session.synthesis.values(), Resources()) if session.synthesis else None
+    return {
+        "family": session.board.family,
+        "available": asdict(session.board.resources),
+        "estimate": asdict(timing.resources) if timing else None,
+        "synthesis": asdict(total) if total else None,
+    }
+
+
+def tool_versions() -> Mapping[str, str | None]:
+    """hwgen, Python and every tool that `hwgen doctor` knows; null where it is missing."""
+    from hwgen.toolchain import doctor
+
+    found = {name: version for name, version, _, _ in doctor()}
+    return {"hwgen": __version__, "python": platform.python_version(), **found}

@@ -1,0 +1,37 @@
+"""What the user asks of the hardware: board or part, clock, and how to fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hwgen.boards import Board, for_part, load
+from hwgen.errors import HwgenError
+
+
+@dataclass(frozen=True)
+class Target:
+    """Board name or file, device instead of the board's, clock in MHz, and one of frames per second or folding file."""
+
+    board: str | None
+    part: str | None = None
+    clock_mhz: float | None = None
+    fps: float | None = None
+    folding: Path | None = None
+    allow_oversize: bool = False
+
+
+def resolve(target: Target) -> Board:
+    """The board with its part and clock as asked. HwgenError no-board, fps-and-folding, and those of hwgen.boards."""
+    if target.fps is not None and target.folding is not None:
+        raise HwgenError("fps-and-folding", "--fps and --folding", "they are two answers to one question",
+                         "Give one of them: --fps solves for a folding, --folding takes yours.")
+    if target.board is None and target.part is None:
+        raise HwgenError("no-board", "hwgen build", "neither --board nor --part is given",
+                         "Add --board pynq, or see: hwgen boards.")
+    device = None if target.part is None else for_part(target.part)
+    board = device if target.board is None else load(target.board)
+    assert board is not None
+    if device is not None:
+        board = replace(board, part=device.part, family=device.family, resources=device.resources)
+    return board if target.clock_mhz is None else replace(board, clock_mhz=target.clock_mhz)

@@ -1,0 +1,114 @@
+"""Inputs of a graph: read from .npy files, or random over every level of the input quantizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.errors import HwgenError
+from hwgen.host import InputPort
+from hwgen.ir.tensor import Array
+from hwgen.ir.types import BIPOLAR, IntType
+
+_CUT_SHARE = 0.125
+_LARGE = 1e30
+
+
+def load_inputs(files: Mapping[str | None, Path], ports: Mapping[str, InputPort]) -> dict[str, Array]:
+    """One (frames, *shape) array per graph input, the same number of frames in each.
+
+    files: by input name; None stands for the only input. Raises HwgenError input-name, input-file, input-dtype,
+    input-shape or input-frames.
+    """
+    named = {_port_name(name, ports): path for name, path in files.items()}
+    missing = sorted(ports.keys() - named.keys())
+    if missing:
+        raise HwgenError("input-name", "--input", f"no file is given for the graph input {missing[0]}",
+                         "Give one --input NAME=FILE.npy for each graph input.")
+    arrays = {name: _load(named[name], port) for name, port in ports.items()}
+    counts = {len(array) for array in arrays.values()}
+    if len(counts) > 1:
+        raise HwgenError("input-frames", "--input", f"the files hold different numbers of frames: {sorted(counts)}",
+                         "Give every graph input the same number of frames.")
+    return arrays
+
+
+def _port_name(name: str | None, ports: Mapping[str, InputPort]) -> str:
+    if name is None and len(ports) == 1:
+        return next(iter(ports))
+    if name is None or name not in ports:
+        raise HwgenError("input-name", f"--input {name or ''}".strip(), f"the graph's inputs are {', '.join(ports)}",
+                         "Write --input NAME=FILE.npy with one of these names.")
+    return name
+
+
+def _load(path: Path, port: InputPort) -> Array:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        absent = isinstance(error, FileNotFoundError)
+        cause = "there is no such file" if absent else "this is not a .npy array of numbers"
+        raise HwgenError("input-file", str(path), cause, "Write the inputs with numpy.save, batch first.") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        found = array.dtype if isinstance(array, np.ndarray) else "an .npz archive"
+        raise HwgenError("input-dtype", str(path), f"its elements are {found}, not real numbers",
+                         "Save one array of float32, float64 or integers.")
+    return checked_shape(array, port, str(path))
+
+
+def checked_shape(array: Array, port: InputPort, where: str) -> Array:
+    """The array itself. Raises HwgenError "input-shape" unless it is (frames, *port.shape) with at least one frame."""
+    if array.shape[1:] != port.shape or array.ndim != len(port.shape) + 1 or not len(array):
+        raise HwgenError("input-shape", where, f"its shape is {_shape(array.shape)}, the graph input {port.name} "
+                         f"takes {_shape(('frames', *port.shape))}", "Save at least one frame, batch first.")
+    return array
+
+
+def _shape(sizes: tuple[int | str, ...]) -> str:
+    return "x".join(map(str, sizes)) or "a single number"
+
+
+def random_inputs(ports: Mapping[str, InputPort], frames: int, seed: int) -> dict[str, Array]:
+    """Random (frames, *shape) inputs with uniform codes; an eighth lie exactly on a decision of the quantizer."""
+    generator = np.random.default_rng(seed)
+    return {name: _random(port, frames, generator) for name, port in ports.items()}
+
+
+def _random(port: InputPort, frames: int, generator: np.random.Generator) -> Array:
+    cuts = _cuts_by_element(port)
+    elements, levels = cuts.shape[0], cuts.shape[1] + 1
+    if port.encode.raw or levels == 1:
+        return _random_integers(port.encode.type, (frames, elements), generator).reshape(frames, *port.shape)
+    codes = generator.integers(0, levels, (frames, elements))
+    rows = np.arange(elements)
+    on_cut = generator.random((frames, elements)) < _CUT_SHARE
+    reals = np.where(on_cut, cuts[rows, np.minimum(codes, levels - 2)], _middles(cuts)[rows, codes])
+    return reals.astype(np.float32).reshape(frames, *port.shape)
+
+
+def _random_integers(kind: IntType, shape: tuple[int, int], generator: np.random.Generator) -> Array:
+    if kind == BIPOLAR:
+        return 2 * generator.integers(0, 2, shape) - 1
+    return generator.integers(kind.lo, kind.hi, shape, endpoint=True)
+
+
+def _cuts_by_element(port: InputPort) -> Array:
+    """(elements, N) decisions in the order of the flattened input."""
+    cuts = np.asarray(port.encode.cuts.array, dtype=np.float64)
+    elements = int(np.prod(port.shape, dtype=np.int64))
+    rows = np.broadcast_to(cuts, (elements, cuts.shape[1]))
+    if port.order is None:
+        return rows
+    placed = np.empty_like(rows)
+    placed[port.order.array] = rows
+    return placed
+
+
+def _middles(cuts: Array) -> Array:
+    """(elements, N) ascending decisions to (elements, N + 1) reals, one inside each level."""
+    finite = np.clip(cuts, -_LARGE, _LARGE)
+    first, last = finite[:, :1], finite[:, -1:]
+    step = (last - first) / max(cuts.shape[1] - 1, 1) + (last == first)
+    return np.concatenate([first - step / 2, (finite[:, 1:] + finite[:, :-1]) / 2, last + step / 2], axis=1)
