@@ -1,0 +1,245 @@
+"""The exact reference: executes a graph of the quantized level in rational arithmetic.
+
+It judges the integer model and the RTL, so it shares no code with passes, thresholds or the integer level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+import numpy as np
+
+from hwgen.ir.graph import Graph, Node, Op
+from hwgen.ir.tensor import Array
+from hwgen.ir.types import BipolarType
+from hwgen.ops.quantized import (
+    BatchNorm,
+    Dense,
+    Elementwise,
+    MultiThreshold,
+    Quant,
+    Relu,
+    Reshape,
+    Softmax,
+    TopK,
+    Transpose,
+)
+from hwgen.reference.ball import Ball, rational
+from hwgen.rounding import Rounding
+
+
+class UndecidedError(ArithmeticError):
+    """An error radius straddles a decision. Never guessed: more fraction bits are needed (a bug of ours)."""
+
+
+@dataclass(frozen=True)
+class ExactResult:
+    """integers: int64 (frames, *shape) at every Quant, MultiThreshold and TopK output, by value name.
+
+    outputs: float64 at every graph output, the nearest double of the exact value.
+    """
+
+    integers: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """A softmax's result: float64 for the output, the exact logits for what only compares."""
+
+    logits: Ball
+    values: Array
+
+    def moved(self, move: Callable[[Array], Array]) -> Probabilities:
+        return Probabilities(self.logits.moved(move), move(self.values))
+
+    def floats(self) -> Array:
+        return self.values
+
+
+Result = Ball | Probabilities
+
+
+def run(graph: Graph, inputs: Mapping[str, Array]) -> ExactResult:
+    """Execute on arrays (frames, *shape) of floats, integers or Fractions, each taken as the real number it is."""
+    values: dict[str, Result] = {name: Ball(*rational(inputs[name])) for name in graph.inputs}
+    integers: dict[str, Array] = {}
+    for node in graph.nodes:
+        values[node.outputs[0]] = step(node, values[node.inputs[0]], integers)
+    return ExactResult(integers, {name: values[name].floats() for name in graph.outputs})
+
+
+def step(node: Node, x: Result, integers: dict[str, Array]) -> Result:
+    """The value of one node; integers are noted where they exist."""
+    op = node.op
+    if isinstance(op, Reshape | Transpose):
+        return x.moved(partial(move, op))
+    if isinstance(op, TopK):
+        integers[node.outputs[0]] = indices = top(op, x.logits if isinstance(x, Probabilities) else x)
+        return Ball(indices.astype(object), 1)
+    if isinstance(x, Probabilities):
+        raise TypeError(f"{node.name}: {op.label} of probabilities")
+    if isinstance(op, Softmax):
+        return Probabilities(x, softmax(x.floats()))
+    if isinstance(op, Quant | MultiThreshold):
+        integers[node.outputs[0]] = q = quantize(op, x) if isinstance(op, Quant) else count(op, x)
+        return dequantize(op, q)
+    return real(op, x)
+
+
+def move(op: Reshape | Transpose, array: Array) -> Array:
+    """A reshape or transpose of every frame."""
+    if isinstance(op, Reshape):
+        return array.reshape(array.shape[0], *op.shape)
+    return array.transpose(0, *(axis + 1 for axis in op.permutation))
+
+
+def real(op: Op, x: Ball) -> Ball:
+    """Ops between quantizers."""
+    if isinstance(op, Relu):
+        return x.at_least_zero()
+    if isinstance(op, Elementwise):
+        return elementwise(op, x)
+    if isinstance(op, BatchNorm):
+        return batch_norm(op, x)
+    if isinstance(op, Dense):
+        return dense(op, x)
+    raise TypeError(f"no exact semantics for {op.label}")
+
+
+def elementwise(op: Elementwise, x: Ball) -> Ball:
+    """One arithmetic op with a constant."""
+    c = op.constant.array
+    if op.kind == "add":
+        return x.plus(c)
+    if op.kind == "sub":
+        return x.plus(-c)
+    if op.kind == "rsub":
+        return x.negated().plus(c)
+    if op.kind == "mul":
+        return x.times(c)
+    if op.kind == "div":
+        return x.over(c)
+    raise TypeError("a constant divided by a value has no exact semantics")
+
+
+def batch_norm(op: BatchNorm, x: Ball) -> Ball:
+    """(x - mean) * gamma / sqrt(variance + epsilon) + beta."""
+    shape = (-1, *[1] * (x.n.ndim - 2 - op.axis))
+    gamma, beta, mean = (t.fractions().reshape(shape) for t in (op.gamma, op.beta, op.mean))
+    radicand = (op.variance.fractions() + Fraction(op.epsilon)).reshape(shape)
+    return x.plus(-mean).times(gamma).over_root(radicand).plus(beta)
+
+
+def dense(op: Dense, x: Ball) -> Ball:
+    """x @ ((w - zero_point) * scale)^T + bias; scales leave the product where their shape allows."""
+    scale, zero = op.scale.array, op.zero_point.array
+    w = op.weight.array
+    if scale.ndim == 2 and scale.shape[1] > 1:
+        wn, wd = rational((w - zero).astype(object) * op.scale.fractions())
+        y = Ball(x.n @ wn.T, x.d * wd, None if x.e is None else x.e @ np.abs(wn).T)
+    else:
+        wn, wd = rational(w - zero)
+        y = x.matmul(wn.astype(np.int64)).times(scale.reshape(-1) if scale.ndim else scale)
+        y = Ball(y.n, y.d * wd, y.e)
+    return y if op.bias is None else y.plus(op.bias.array)
+
+
+def quantize(op: Quant, x: Ball) -> Array:
+    """The integers of a quantizer, each decided exactly: both ends of the error ball must round alike."""
+    if isinstance(op.type, BipolarType):
+        return agreed(x, lambda n: np.where(n >= 0, 1, -1))
+    sn, sd = rational(op.scale.array)
+    zn, zd = rational(op.zero_point.array)
+    inside = op.zero_point_inside
+    den = sn * x.d * zd
+    shift = zn * sn * x.d if inside else 0
+
+    def decide(n: Array) -> Array:
+        rounded = round_ratio(n * (sd * zd) + shift, den, op.rounding)
+        return np.clip(rounded if inside else rounded + zn // zd, op.type.lo, op.type.hi)
+
+    return agreed(x, decide)
+
+
+def agreed(x: Ball, decide: Callable[[Array], Array]) -> Array:
+    """decide(n) as int64, the same at both ends of every ball."""
+    if x.e is None:
+        return decide(x.n).astype(np.int64)
+    low, high = decide(x.n - x.e), decide(x.n + x.e)
+    if np.any(low != high):
+        raise UndecidedError("an exact comparison needs more fraction bits")
+    return low.astype(np.int64)
+
+
+def round_ratio(n: Array, d: Array | int, mode: Rounding) -> Array:
+    """n / d to integers, d positive."""
+    q = n // d
+    rest = n - q * d
+    return np.asarray(q + rounds_up(n, q, rest, 2 * rest - d, mode))
+
+
+def rounds_up(n: Array, q: Array, rest: Array, beyond: Array, mode: Rounding) -> Array:
+    """Whether the floor q of n / d is raised by one; beyond is the sign of the fraction minus a half."""
+    part = rest != 0
+    directed = {Rounding.FLOOR: lambda: part & False, Rounding.CEIL: lambda: part,
+                Rounding.AWAY: lambda: part & (n > 0), Rounding.TOWARD_ZERO: lambda: part & (n < 0)}
+    ties = {Rounding.HALF_EVEN: lambda: q % 2 == 1, Rounding.HALF_UP: lambda: beyond == 0,
+            Rounding.HALF_AWAY: lambda: n > 0, Rounding.HALF_TOWARD_ZERO: lambda: n < 0,
+            Rounding.DPU_PY3: lambda: (n < 0) | (q % 2 == 1)}
+    if mode in directed:
+        return np.asarray(directed[mode]()).astype(np.int64)
+    return np.asarray((beyond > 0) | ((beyond == 0) & ties[mode]())).astype(np.int64)
+
+
+def count(op: MultiThreshold, x: Ball) -> Array:
+    """type.lo + number of thresholds reached (bipolar: 2 * number - 1), channels last."""
+    tn, td = rational(op.thresholds.array)
+
+    def decide(n: Array) -> Array:
+        scaled = n * td
+        reached = np.zeros(n.shape, dtype=np.int64)
+        for level in range(tn.shape[1]):
+            reached += (scaled >= tn[:, level] * x.d).astype(np.int64)
+        return 2 * reached - 1 if isinstance(op.type, BipolarType) else reached + op.type.lo
+
+    return agreed(x, decide)
+
+
+def dequantize(op: Quant | MultiThreshold, q: Array) -> Ball:
+    """The real value that the integers stand for."""
+    x = Ball(q.astype(object), 1)
+    if isinstance(op, Quant):
+        zero = op.zero_point.array
+        return (x if not np.any(zero) else x.plus(-zero)).times(op.scale.array)
+    reached = (q + 1) // 2 if isinstance(op.type, BipolarType) else q - op.type.lo
+    return Ball(reached.astype(object), 1).times(op.out_scale.array).plus(op.out_bias.array)
+
+
+def top(op: TopK, x: Ball) -> Array:
+    """Indices of the k largest, lowest first among equals. Equal midpoints with equal radii are equal values."""
+    rows = x.n.reshape(-1, x.n.shape[-1])
+    errors = np.broadcast_to(x.error, x.n.shape).reshape(rows.shape)
+    found = np.array([best(row, error, op.k) for row, error in zip(rows.tolist(), errors.tolist(), strict=True)])
+    return found.reshape(*x.n.shape[:-1], *([op.k] if op.keepdims else [])).astype(np.int64)
+
+
+def best(row: list[int], error: list[int], k: int) -> list[int]:
+    """The order of one row's k largest."""
+    order = sorted(range(len(row)), key=lambda i: -row[i])
+    for i, j in zip(order[:k], order[1:k + 1], strict=False):
+        gap, radius = row[i] - row[j], error[i] + error[j]
+        if gap <= radius and radius and not (gap == 0 and error[i] == error[j]):
+            raise UndecidedError("two class scores need more fraction bits")
+    return order[:k]
+
+
+def softmax(x: Array) -> Array:
+    """Along the last axis, in float64."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
