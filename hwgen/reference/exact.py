@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -185,11 +186,13 @@ def round_ratio(n: Array, d: Array | int, mode: Rounding) -> Array:
 def rounds_up(n: Array, q: Array, rest: Array, beyond: Array, mode: Rounding) -> Array:
     """Whether the floor q of n / d is raised by one; beyond is the sign of the fraction minus a half."""
     part = rest != 0
-    directed = {Rounding.FLOOR: lambda: part & False, Rounding.CEIL: lambda: part,
-                Rounding.AWAY: lambda: part & (n > 0), Rounding.TOWARD_ZERO: lambda: part & (n < 0)}
-    ties = {Rounding.HALF_EVEN: lambda: q % 2 == 1, Rounding.HALF_UP: lambda: beyond == 0,
-            Rounding.HALF_AWAY: lambda: n > 0, Rounding.HALF_TOWARD_ZERO: lambda: n < 0,
-            Rounding.DPU_PY3: lambda: (n < 0) | (q % 2 == 1)}
+    directed: dict[Rounding, Callable[[], Array]] = {
+        Rounding.FLOOR: lambda: part & False, Rounding.CEIL: lambda: part,
+        Rounding.AWAY: lambda: part & (n > 0), Rounding.TOWARD_ZERO: lambda: part & (n < 0)}
+    ties: dict[Rounding, Callable[[], Array]] = {
+        Rounding.HALF_EVEN: lambda: q % 2 == 1, Rounding.HALF_UP: lambda: beyond == 0,
+        Rounding.HALF_AWAY: lambda: n > 0, Rounding.HALF_TOWARD_ZERO: lambda: n < 0,
+        Rounding.DPU_PY3: lambda: (n < 0) | (q % 2 == 1)}
     if mode in directed:
         return np.asarray(directed[mode]()).astype(np.int64)
     return np.asarray((beyond > 0) | ((beyond == 0) & ties[mode]())).astype(np.int64)
@@ -230,7 +233,7 @@ def top(op: TopK, x: Ball) -> Array:
 def best(row: list[int], error: list[int], k: int) -> list[int]:
     """The order of one row's k largest."""
     order = sorted(range(len(row)), key=lambda i: -row[i])
-    for i, j in zip(order[:k], order[1:k + 1], strict=False):
+    for i, j in pairwise(order[:k + 1]):
         gap, radius = row[i] - row[j], error[i] + error[j]
         if gap <= radius and radius and not (gap == 0 and error[i] == error[j]):
             raise UndecidedError("two class scores need more fraction bits")

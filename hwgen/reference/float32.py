@@ -53,8 +53,7 @@ def run(graph: Graph, inputs: Mapping[str, Array]) -> ReplayResult:
     for node in graph.nodes:
         x, name = values[node.inputs[0]], node.outputs[0]
         if isinstance(node.op, Quant | MultiThreshold):
-            rule = quantize if isinstance(node.op, Quant) else count
-            integers[name], values[name], distances[name] = rule(node.op, x)  # type: ignore[operator]
+            integers[name], values[name], distances[name] = decide(node.op, x)
         else:
             values[name] = execute(node, x)
             if isinstance(node.op, TopK):
@@ -83,8 +82,9 @@ def relu(op: Relu, x: Array) -> Array:
 def elementwise(op: Elementwise, x: Array) -> Array:
     """One float32 operation."""
     c = single(op.constant)
-    rules = {"add": lambda: x + c, "sub": lambda: x - c, "mul": lambda: x * c, "div": lambda: x / c,
-             "rsub": lambda: c - x, "rdiv": lambda: c / x}
+    rules: dict[str, Callable[[], Array]] = {
+        "add": lambda: x + c, "sub": lambda: x - c, "mul": lambda: x * c, "div": lambda: x / c,
+        "rsub": lambda: c - x, "rdiv": lambda: c / x}
     return np.asarray(rules[op.kind]())
 
 
@@ -125,6 +125,11 @@ def top(op: TopK, x: Array) -> Array:
     return order if op.keepdims else order[..., 0]
 
 
+def decide(op: Quant | MultiThreshold, x: Array) -> tuple[Array, Array, Array]:
+    """Integers, dequantized values, and distances to the nearest decision."""
+    return quantize(op, x) if isinstance(op, Quant) else count(op, x)
+
+
 def quantize(op: Quant, x: Array) -> tuple[Array, Array, Array]:
     """Integers, dequantized values, and distances to the nearest decision."""
     scale, zero = single(op.scale), single(op.zero_point)
@@ -141,12 +146,13 @@ def quantize(op: Quant, x: Array) -> tuple[Array, Array, Array]:
 def rounding(x: Array, mode: Rounding) -> Array:
     """float32 to whole float32, as the exporting frameworks compute the mode."""
     half = np.float32(0.5)
-    rules = {Rounding.HALF_EVEN: lambda: np.round(x), Rounding.HALF_UP: lambda: np.floor(x + half),
-             Rounding.HALF_AWAY: lambda: np.sign(x) * np.floor(np.abs(x) + half),
-             Rounding.HALF_TOWARD_ZERO: lambda: np.sign(x) * np.ceil(np.abs(x) - half),
-             Rounding.FLOOR: lambda: np.floor(x), Rounding.CEIL: lambda: np.ceil(x),
-             Rounding.AWAY: lambda: np.sign(x) * np.ceil(np.abs(x)), Rounding.TOWARD_ZERO: lambda: np.trunc(x),
-             Rounding.DPU_PY3: lambda: np.where((x < 0) & (x - np.floor(x) == half), np.ceil(x), np.round(x))}
+    rules: dict[Rounding, Callable[[], Array]] = {
+        Rounding.HALF_EVEN: lambda: np.round(x), Rounding.HALF_UP: lambda: np.floor(x + half),
+        Rounding.HALF_AWAY: lambda: np.sign(x) * np.floor(np.abs(x) + half),
+        Rounding.HALF_TOWARD_ZERO: lambda: np.sign(x) * np.ceil(np.abs(x) - half),
+        Rounding.FLOOR: lambda: np.floor(x), Rounding.CEIL: lambda: np.ceil(x),
+        Rounding.AWAY: lambda: np.sign(x) * np.ceil(np.abs(x)), Rounding.TOWARD_ZERO: lambda: np.trunc(x),
+        Rounding.DPU_PY3: lambda: np.where((x < 0) & (x - np.floor(x) == half), np.ceil(x), np.round(x))}
     return np.asarray(rules[mode]())
 
 
