@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def _port_name(name: str | None, ports: Mapping[str, InputPort]) -> str:
 def _load(path: Path, port: InputPort) -> Array:
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         absent = isinstance(error, FileNotFoundError)
         cause = "there is no such file" if absent else "this is not a .npy array of numbers"
         raise HwgenError("input-file", str(path), cause, "Write the inputs with numpy.save, batch first.") from error

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from hwgen.errors import HwgenError
+from hwgen.exact.surd import Surd
 from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Array, Tensor
 
@@ -30,7 +31,7 @@ _PACKAGES = ("hwgen.ops", "hwgen.kernels")
 
 
 def graph_to_json(graph: Graph) -> str:
-    """One line of JSON; Tensor, Fraction, Enum and record fields only, else TypeError."""
+    """One line of JSON; fields are Tensor, Fraction, Surd, Enum and records, else TypeError."""
     return json.dumps({"format": FORMAT, "graph": _encode(graph)}, separators=(",", ":")) + "\n"
 
 
@@ -77,6 +78,8 @@ def _encode(item: Any) -> Any:
         return {"$": "dict", "items": [[key, _encode(value)] for key, value in item.items()]}
     if isinstance(item, Fraction):
         return {"$": "Fraction", "value": str(item)}
+    if isinstance(item, Surd):
+        return {"$": "Surd", "terms": _encode(item.terms)}
     if isinstance(item, Tensor):
         return {"$": "Tensor", **_encode_array(item.array)}
     if isinstance(item, Enum):
@@ -129,5 +132,6 @@ def _decode_array(item: dict[str, Any]) -> Tensor:
 _SPECIAL: dict[str, Callable[[dict[str, Any]], Any]] = {
     "dict": lambda item: {key: _decode(value) for key, value in item["items"]},
     "Fraction": lambda item: Fraction(item["value"]),
+    "Surd": lambda item: Surd(_decode(item["terms"])),
     "Tensor": _decode_array,
 }
