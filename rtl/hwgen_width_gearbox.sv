@@ -100,7 +100,7 @@ module hwgen_width_gearbox #(
   end
 
   always_ff @(posedge clk) begin
-    if (step && take) history_q <= window[(HISTORY+1)*IN_WIDTH-1:IN_WIDTH];
+    if (step && take) history_q <= (HISTORY * IN_WIDTH)'({x_data, history_q} >> IN_WIDTH);
   end
 
   // -- the window ----------------------------------------------------------------------------------------------------
