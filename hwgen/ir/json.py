@@ -2,7 +2,7 @@
 
 A record (a frozen dataclass) is an object with its class name under "$" and its fields; a tuple is a list; a Tensor has
 "$": "Tensor", the narrowest numpy dtype, its shape and its bytes in base64, or a list of exact numbers. Only the
-records of hwgen.ops, hwgen.kernels, hwgen.host and the IR itself can be named.
+records of hwgen.exact, hwgen.ops, hwgen.kernels, hwgen.host and the IR itself can be named.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hwgen.ir.tensor import Array, Tensor
 
 FORMAT = 1
 _MODULES = ("hwgen.ir.types", "hwgen.ir.graph", "hwgen.rounding", "hwgen.host", "hwgen.stream", "hwgen.kernels.base")
-_PACKAGES = ("hwgen.ops", "hwgen.kernels")
+_PACKAGES = ("hwgen.exact", "hwgen.ops", "hwgen.kernels")
 
 
 def graph_to_json(graph: Graph) -> str:
