@@ -35,7 +35,6 @@ class Bench:
             await RisingEdge(self.dut.clk)
         self.dut.rst.value = 0
         self.dut.m_axis_tready.value = 1
-        await RisingEdge(self.dut.clk)
         for cycle in range(40):
             await RisingEdge(self.dut.clk)
             valid = number(self.dut.m_axis_tvalid, "m_axis_tvalid")

@@ -66,6 +66,22 @@ class Source:
         self.idle()
 
 
+class Monitor:
+    """Collects the beats of `<prefix>_tdata/tvalid/tready`, a wire inside the design, without driving anything."""
+
+    def __init__(self, dut: Any, clock: Any, prefix: str) -> None:
+        self.clock = clock
+        self.data, self.valid, self.ready = (signal(dut, f"{prefix}_{n}") for n in ("tdata", "tvalid", "tready"))
+        self.beats: list[int] = []
+
+    async def run(self) -> None:
+        """Never returns: start it as a task and cancel it."""
+        while True:
+            await RisingEdge(self.clock)
+            if number(self.valid, "tvalid") and number(self.ready, "tready"):
+                self.beats.append(number(self.data, f"tdata of beat {len(self.beats)}"))
+
+
 class Sink:
     """Takes beats from `<prefix>_tdata/tvalid/tready`; valid may not drop nor the payload change while stalled."""
 

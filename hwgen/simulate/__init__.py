@@ -23,8 +23,8 @@ def simulate(build: Path, design: Design, inputs: Mapping[str, Array], expected:
 
     inputs, expected: integers (frames, *shape) by value name, for each graph input and each checked value; frames: only
     the first so many. stalls: probabilities that sources and sinks are willing in a cycle, drawn with `seed`; None is
-    always. waves: a VCD file to write. announce: told the expected time of a compile before it starts. Raises HwgenError
-    tool-missing, not-a-build, simulator-build, simulator-start; what the RTL does wrong is in the result.
+    always. waves: a VCD file to write. announce: told the expected time of a compile before it starts. What the RTL
+    does wrong is in the result. Raises HwgenError tool-missing, not-a-build, simulator-build, simulator-start.
     """
     count = min(len(array) for array in inputs.values())
     count = count if frames is None else min(frames, count)

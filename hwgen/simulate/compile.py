@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,7 +150,8 @@ class _Job:
                     str(fresh / "libVdesign.a"), str(fresh / "libverilated.a"), "-pthread"])
 
     def _call(self, command: list[str]) -> None:
-        done = subprocess.run(command, cwd=self.build, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=self.build, env=self.environment, capture_output=True, text=True,
+                              check=False)
         if done.returncode:
             raise HwgenError("simulator-build", self.top, "the RTL could not be compiled for simulation:\n"
                              + (done.stdout + done.stderr)[-4000:],

@@ -94,7 +94,8 @@ def run(library: Path, build: Path, design: Design, packed: Sequence[Array], fra
     """
     source, sink = stalls or (1.0, 1.0)
     groups = ([_Buffers(w, frames, source, data) for w, data in zip(design.inputs, packed, strict=True)],
-              [_Buffers(w, frames, sink) for w in design.outputs], [_Buffers(w, frames, 1.0) for w in design.boundaries])
+              [_Buffers(w, frames, sink) for w in design.outputs],
+              [_Buffers(w, frames, 1.0) for w in design.boundaries])
     arrays = [(_Stream * len(group))(*(b.stream for b in group)) for group in groups]
     cycles = ctypes.c_uint64(0)
     with _simulation(library, build, vcd, seed) as (api, handle):

@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from toy import RTL
 
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType
 from hwgen.simulate import Design, Wire
 from hwgen.stream import Stream
+from tests.sim.toy import RTL
 
 OFFSETS = np.array([1, -2, 3, 0, 7, -8])
 NIBBLE, SUM = IntType(-8, 7), IntType(-16, 14)

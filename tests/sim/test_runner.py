@@ -1,0 +1,87 @@
+"""run_bench: a failure, an RTL error or no test at all is never a pass; a replay repeats the run with waves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hwgen.stream import Stream, pack
+from sim import runner
+from sim.runner import BenchResult, run_bench
+from tests.sim.toy import RTL
+from tests.sim.toy_build import NIBBLE, OFFSETS, SUM, toy_vectors
+
+SOURCES = [RTL / "hwgen_toy_offset.sv"]
+MEMORY = {"mem/toy.mem": "".join(f"{v & 15:x}\n" for v in OFFSETS)}
+
+
+def config(seed: int, spoil: int = 0) -> dict[str, object]:
+    """Vectors of the offset block for sim.bench_kernel; `spoil` is added to one expected beat."""
+    _, values = toy_vectors(6, seed)
+    sides = {"inputs": pack(values["highest"], Stream(NIBBLE, 6, 1)), "outputs": pack(values["y"], Stream(SUM, 6, 1))}
+    beats = {side: [format(int(beat[0]), "x") for beat in packed] for side, packed in sides.items()}
+    beats["outputs"][7] = format(int(beats["outputs"][7], 16) ^ spoil, "x")
+    layout = {"lanes": 1, "coding": "signed", "beats": 6, "elements": 6}
+    return beats | {"input": layout | {"bits": 4}, "output": layout | {"bits": 5}, "channels": 6, "cycles": 6,
+                    "frames": 6, "slow_frames": 3}
+
+
+def run(work: Path, simulator: str, seed: int, bench: str = "bench_kernel", spoil: int = 0,
+        init_file: str = "mem/toy.mem") -> BenchResult:
+    parameters: dict[str, int | str] = {"ELEMENTS": 6, "WIDTH": 4, "INIT_FILE": init_file}
+    return run_bench(bench, "hwgen_toy_offset", SOURCES, parameters, simulator=simulator, seed=seed,
+                     config=config(seed, spoil), memories=MEMORY, work=work)
+
+
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+def test_string_parameter_and_memory_file(simulator: str, request: pytest.FixtureRequest, tmp_path: Path,
+                                          seed: int) -> None:
+    request.getfixturevalue(simulator)
+    result = run(tmp_path, simulator, seed)
+    assert result.tests == 10
+    assert len(result.measured["output_cycles"]) == 36
+
+
+def test_failure_names_frame_and_channel(icarus: str, tmp_path: Path, seed: int) -> None:
+    with pytest.raises(AssertionError, match=r"frame 1, element 1 \(channel 1\): expected"):
+        run(tmp_path, "icarus", seed, spoil=1)
+
+
+def test_replay_repeats_the_failure_with_waves(icarus: str, tmp_path: Path, seed: int,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(AssertionError):
+        run(tmp_path, "icarus", seed, spoil=1)
+    assert runner.main([str(tmp_path / "run.json"), "--waves"]) == 1
+    assert "frame 1, element 1" in capsys.readouterr().out
+    assert "$enddefinitions" in (tmp_path / "dump.vcd").read_text()
+
+
+def test_verilator_replay_with_waves(verilator: None, tmp_path: Path, seed: int) -> None:
+    run(tmp_path, "verilator", seed)
+    assert runner.main([str(tmp_path / "run.json"), "--waves"]) == 0
+    assert "$enddefinitions" in (tmp_path / "dump.vcd").read_text()
+
+
+def test_no_tests_is_a_failure(icarus: str, tmp_path: Path, seed: int) -> None:
+    with pytest.raises(AssertionError, match="0 of 0 tests failed"):
+        run(tmp_path, "icarus", seed, bench="tests.sim.toy_empty_bench")
+
+
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+def test_rtl_error_is_a_failure(simulator: str, request: pytest.FixtureRequest, tmp_path: Path, seed: int) -> None:
+    request.getfixturevalue(simulator)
+    with pytest.raises(AssertionError, match=r"(?i)error: .*value out of range"):
+        run(tmp_path, simulator, seed, bench="tests.sim.toy_range_bench")
+
+
+def test_unknown_bits_are_a_failure(icarus: str, tmp_path: Path, seed: int) -> None:
+    with pytest.raises(AssertionError, match="unknown bits"):
+        run(tmp_path, "icarus", seed, init_file="")
+
+
+def test_rtl_that_does_not_compile(icarus: str, tmp_path: Path, seed: int) -> None:
+    (tmp_path / "broken.sv").write_text("module broken (input wire a;\nendmodule\n")
+    with pytest.raises(AssertionError, match="building broken for icarus failed"):
+        run_bench("bench_kernel", "broken", [tmp_path / "broken.sv"], {}, simulator="icarus", seed=seed,
+                  work=tmp_path / "run")
