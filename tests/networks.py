@@ -14,7 +14,8 @@ from hwgen.rounding import Rounding
 
 
 def quant(scale: float, kind: IntType, rounding: Rounding = Rounding.HALF_EVEN, zero: float = 0.0) -> Quant:
-    """A per-tensor quantizer."""
+    """A per-tensor quantizer; bipolar ones have no zero point."""
+    zero = 0.0 if kind == BIPOLAR else zero
     return Quant(Tensor(np.float64(scale)), Tensor(np.float64(zero)), kind, rounding)
 
 

@@ -48,8 +48,9 @@ class Ball:
         return Ball(-self.n, self.d, self.e)
 
     def at_least_zero(self) -> Ball:
-        """max(x, 0): the radius stays valid."""
-        return Ball(np.maximum(self.n, 0), self.d, self.e)
+        """max(x, 0): exactly zero where the whole ball is below it, else the radius stays valid."""
+        e = None if self.e is None else np.where(self.n + self.e <= 0, 0, self.e)
+        return Ball(np.maximum(self.n, 0), self.d, e)
 
     def over_root(self, radicand: Array) -> Ball:
         """Quotient by the square roots of positive constants, to FRACTION_BITS after the binary point.
