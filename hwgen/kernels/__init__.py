@@ -1,0 +1,34 @@
+"""The registry: every kernel, and which of them can compute an op."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwgen.ir.graph import Op, Value
+from hwgen.kernels.argmax import ArgMaxUnit
+from hwgen.kernels.base import Kernel
+from hwgen.kernels.fifo import Fifo
+from hwgen.kernels.mvau import Mvau
+from hwgen.kernels.mvau_xnor import MvauXnor
+from hwgen.kernels.stream_input import StreamInput
+from hwgen.kernels.stream_output import StreamOutput
+from hwgen.kernels.threshold import ThresholdUnit
+from hwgen.kernels.threshold_search import ThresholdSearch
+from hwgen.kernels.width_converter import WidthConverter
+
+KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSearch, ArgMaxUnit)
+"""Kernels that compute an op of the integer level, in order of preference."""
+
+LIBRARY: tuple[type[Kernel], ...] = (StreamInput, WidthConverter, Fifo, StreamOutput)
+"""Kernels that only move integers; passes insert them."""
+
+
+def candidates(op: Op, inputs: Sequence[Value]) -> tuple[type[Kernel], ...]:
+    """The kernels that can compute `op` on `inputs`, in order of preference."""
+    return tuple(kernel for kernel in KERNELS if kernel.accepts(op, inputs) is None)
+
+
+def refusals(op: Op, inputs: Sequence[Value]) -> dict[str, str]:
+    """Why each other kernel cannot: stem to reason."""
+    reasons = ((kernel.stem, kernel.accepts(op, inputs)) for kernel in KERNELS)
+    return {stem: reason for stem, reason in reasons if reason is not None}

@@ -1,0 +1,30 @@
+"""What ROMs cost on Xilinx 7-series, and where block RAM pays."""
+
+from __future__ import annotations
+
+from hwgen.kernels.base import Memory, Resources
+
+LUTS_PER_BRAM18 = 190
+"""LUTs for each BRAM18 on mid-size parts (XC7Z020: 53200 / 280): where a ROM costs more LUTs, block RAM pays."""
+
+
+def style(depth: int, width: int) -> str:
+    """The cheaper form of a ROM of `depth` words of `width` bits: "block" or "distributed"."""
+    return "block" if lut_rom(depth, width) > LUTS_PER_BRAM18 * block_rams(depth, width) else "distributed"
+
+
+def lut_rom(depth: int, width: int) -> int:
+    """LUTs of a ROM in logic whose content has no pattern: one LUT6 for 64 words of a bit."""
+    return 0 if depth == 1 else width * -(-depth // 64)
+
+
+def block_rams(depth: int, width: int) -> int:
+    """BRAM18 of a ROM in block RAM."""
+    return -(-width // 36) * -(-depth // 512)
+
+
+def resources(memory: Memory) -> Resources:
+    """LUTs or block RAM of one hwgen_rom, its output register included."""
+    if memory.style == "block":
+        return Resources(bram18=block_rams(memory.depth, memory.width))
+    return Resources(lut=lut_rom(memory.depth, memory.width), ff=memory.width if memory.depth > 1 else 0)

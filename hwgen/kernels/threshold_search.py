@@ -1,0 +1,81 @@
+"""Step functions by a pipelined binary search: one comparator for each bit of the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hwgen.ir.tensor import Array
+from hwgen.ir.types import IntType
+from hwgen.kernels.base import Memory, Resources
+from hwgen.kernels.rom import style
+from hwgen.kernels.step import StepKernel
+
+
+@dataclass(frozen=True)
+class ThresholdSearch(StepKernel):
+    """Stage j compares with one of 2^j thresholds a channel (rtl/hwgen_threshold_search.sv).
+
+    Each lane has its own ROM in each stage, since the node that it has reached differs: "stage<j>_lane<p>", all behind
+    the port "thresholds", slot j * PE + p, word fold * 2^j + node. N is padded to 2^stages - 1 with a threshold that
+    is never reached.
+    """
+
+    stem: ClassVar[str] = "threshold_search"
+    title: ClassVar[str] = "thresholds by pipelined binary search"
+
+    @classmethod
+    def most_levels(cls) -> int:
+        return 65535
+
+    @property
+    def stages(self) -> int:
+        """Bits of a level number."""
+        return self.levels.bit_length()
+
+    @property
+    def padding(self) -> int:
+        """Thresholds to the next 2^stages - 1."""
+        return (1 << self.stages) - 1 - self.levels
+
+    @property
+    def threshold_type(self) -> IntType:
+        """The hull of the thresholds and of the padding."""
+        never = self.input_type.hi + 1
+        kind = self.op.threshold_type
+        return kind.hull(IntType(never, never)) if self.padding else kind
+
+    @property
+    def block_from(self) -> int:
+        """The first stage whose ROMs are block RAM; `stages` where none is."""
+        bits, folds = self.threshold_type.bits, self.folds
+        return next((j for j in range(self.stages) if style(folds << j, bits) == "block"), self.stages)
+
+    @property
+    def latency(self) -> int:
+        """ROM and comparison in each stage, a register behind each block RAM, the output register."""
+        return 2 * self.stages + (self.stages - self.block_from) + 1
+
+    def parameters(self) -> dict[str, int]:
+        return {**super().parameters(), "BLOCK_FROM": self.block_from}
+
+    def memories(self) -> tuple[Memory, ...]:
+        padded = self._padded()
+        searched = [self._rom(padded, stage, lane) for stage in range(self.stages) for lane in range(self.fold.pe)]
+        return (*searched, self.directions())
+
+    def _padded(self) -> Array:
+        rows = self.rows()
+        never = np.full((*rows.shape[:2], self.padding), self.input_type.hi + 1, dtype=rows.dtype)
+        return np.concatenate([rows, never], axis=2)
+
+    def _rom(self, padded: Array, stage: int, lane: int) -> Memory:
+        half = 1 << (self.stages - 1 - stage)
+        words = padded[:, lane, half - 1 :: 2 * half].reshape(-1, 1)
+        return Memory(f"stage{stage}_lane{lane}", words, self.threshold_type,
+                      "block" if stage >= self.block_from else "distributed", "thresholds")
+
+    def resources(self) -> Resources:
+        return Resources()
