@@ -12,7 +12,10 @@ from hwgen.ir.tensor import Array, Tensor
 
 
 def decode_of(view: View, name: str) -> Decode:
-    """Scale and offset rounded once to float64, then the named host functions."""
+    """Scale and offset rounded once to float64, then the named host functions.
+
+    The view of an index has the shape of the index; its stage still belongs to the scores.
+    """
     first, *rest = view.expression.stages
     assert isinstance(first, AffineStage)
     if any(not isinstance(stage, ReluStage) for stage in rest):
@@ -23,5 +26,5 @@ def decode_of(view: View, name: str) -> Decode:
 
 
 def _doubles(values: Array, view: View) -> Tensor:
-    flat = values if values.size == 1 else np.broadcast_to(values, view.shape).reshape(-1)
+    flat = values if values.size == 1 or view.indices else np.broadcast_to(values, view.shape).reshape(-1)
     return Tensor(np.array([float(v) for v in flat.ravel()], dtype=np.float64))

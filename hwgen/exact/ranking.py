@@ -8,6 +8,7 @@ from math import floor
 
 import numpy as np
 
+from hwgen.exact.expression import Expression, affine
 from hwgen.exact.surd import Real, sign
 from hwgen.exact.view import Site, View, linear
 from hwgen.ir.tensor import Array, Tensor
@@ -21,6 +22,7 @@ def fold_argmax(view: View, site: Site, shape: tuple[int, ...]) -> View:
     scales, offsets = (np.broadcast_to(t.array, view.shape) for t in (stage.scale, stage.offset))
     shared = all(s == scales[0] for s in scales[1:]) and sign(scales[0]) > 0
     if not shared or view.order is not None:
+        scores = replace(scores, expression=Expression((affine(scales, offsets),)))
         return replace(scores, shape=shape, tail=("argmax",), indices=True)
     site.emit(ArgMax(*rank_offsets(offsets / scales[0])), view.source)
     return View(site.output, shape, indices=True)
