@@ -111,7 +111,7 @@ def external_path(location: str, folder: Path, where: str) -> Path:
 
 
 def check(path: Path, model: ModelProto) -> None:
-    """onnx.checker on a copy that declares every domain that the nodes use: exporters forget custom ones."""
+    """onnx.checker on a copy with what exporters forget and we do not need: custom domains, shapes of the ports."""
     names = [tensor.name for tensor in model.graph.initializer]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -121,6 +121,9 @@ def check(path: Path, model: ModelProto) -> None:
     declared = {entry.domain for entry in model.opset_import}
     for domain in sorted({node.domain for node in model.graph.node} - declared - set(STANDARD_DOMAINS)):
         copy.opset_import.add(domain=domain, version=1)
+    for port in (*copy.graph.input, *copy.graph.output):
+        if port.type.HasField("tensor_type"):
+            port.type.tensor_type.shape.SetInParent()
     try:
         check_model(copy)
     except (ValidationError, ValueError, TypeError) as error:

@@ -58,7 +58,8 @@ def flatten(context: Context, node: NodeProto) -> None:
     """Two dimensions: those before the axis, and the rest."""
     value = context.value(node)
     shape = [1, *value.shape]
-    axis = axis_in(node, attributes.integer(node, "axis", 1), len(shape) + 1)
+    given = attributes.integer(node, "axis", 1)
+    axis = given if given == len(shape) else axis_in(node, given, len(shape))
     add_reshape(context, node, value, [product(shape[:axis]), product(shape[axis:])])
 
 
