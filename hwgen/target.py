@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hwgen import folding_file
 from hwgen.boards import Board, for_part, load
 from hwgen.errors import HwgenError
+from hwgen.ir.graph import Graph
+from hwgen.passes.fold import fold
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,10 @@ def resolve(target: Target) -> Board:
     if device is not None:
         board = replace(board, part=device.part, family=device.family, resources=device.resources)
     return board if target.clock_mhz is None else replace(board, clock_mhz=target.clock_mhz)
+
+
+def folded(graph: Graph, target: Target, board: Board) -> Graph:
+    """The hardware graph with the folding that the target asks for. Raises HwgenError as fold and folding_file do."""
+    given = None if target.folding is None else folding_file.read(target.folding, graph)
+    return fold(graph, board=board, clock_mhz=board.clock_mhz, fps=target.fps, folding=given,
+                allow_oversize=target.allow_oversize)

@@ -12,6 +12,7 @@ from hwgen import __version__
 from hwgen.ir.graph import Graph, Node
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel, Resources
+from hwgen.passes.size_fifos import modelled_timing
 
 if TYPE_CHECKING:
     from hwgen.build import Session
@@ -20,20 +21,26 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Timing:
-    """What the cost model says of a folded graph: steady-state cycles, which node sets them, and all resources."""
+class Estimate:
+    """What the cost model says of a finished hardware graph.
+
+    cycles: steady-state cycles a frame, FIFOs included; latency: cycles from a frame's first beat to its last;
+    ideal: docs/contract.md, section 9; bottleneck: the slowest kernel's node.
+    """
 
     cycles: int
+    latency: int
     ideal: int
     bottleneck: str
     resources: Resources
 
     @classmethod
-    def of(cls, graph: Graph) -> Timing:
-        """Of a graph of the hardware level."""
+    def of(cls, graph: Graph) -> Estimate:
+        """Of a graph after size-fifos."""
+        timing = modelled_timing(graph)
         slowest = max(graph.nodes, key=lambda node: kernel_of(node).cycles)
-        return cls(kernel_of(slowest).cycles, max(kernel_of(node).ideal for node in graph.nodes), slowest.name,
-                   sum((kernel_of(node).resources() for node in graph.nodes), Resources()))
+        return cls(timing.cycles_per_frame, timing.latency, max(kernel_of(node).ideal for node in graph.nodes),
+                   slowest.name, sum((kernel_of(node).resources() for node in graph.nodes), Resources()))
 
 
 def kernel_of(node: Node) -> Kernel:
@@ -46,8 +53,8 @@ def kernel_of(node: Node) -> Kernel:
 def report_of(session: Session) -> dict[str, Any]:
     """The whole report: facts of the stages that ran, null for those that did not."""
     options, board = session.options, session.board
-    timing = Timing.of(session.graph) if "fold" in session.graphs else None
-    measured = session.verification.cycles if session.verification else None
+    estimate, verification = session.estimate, session.verification
+    measured = verification.cycles if verification else None
     return {
         "schema_version": SCHEMA_VERSION,
         "model": options.model.name,
@@ -58,17 +65,17 @@ def report_of(session: Session) -> dict[str, Any]:
         "clock_mhz": board.clock_mhz,
         "options": _options(session),
         "stages": _stages(session),
-        "layers": [_layer(session, node) for node in session.graphs["fold"].nodes] if timing else [],
-        "streams": [_stream(node) for node in _added(session)] if timing else [],
-        "cycles_per_frame": {"model": timing.cycles if timing else None, "measured": measured,
-                             "ideal": timing.ideal if timing else None},
-        "latency_cycles": {"model": session.latency_model, "measured":
-                           session.verification.latency if session.verification else None},
-        "fps": board.clock_mhz * 1e6 / (measured or timing.cycles) if timing else None,
-        "verification": session.verification.report() if session.verification else None,
-        "resources": _resources(session, timing),
+        "layers": [_layer(session, node) for node in session.graphs["fold"].nodes] if estimate else [],
+        "streams": [_stream(node) for node in _added(session)] if estimate else [],
+        "cycles_per_frame": {"model": estimate.cycles if estimate else None, "measured": measured,
+                             "ideal": estimate.ideal if estimate else None},
+        "latency_cycles": {"model": estimate.latency if estimate else None,
+                           "measured": verification.latency if verification else None},
+        "fps": board.clock_mhz * 1e6 / (measured or estimate.cycles) if estimate else None,
+        "verification": verification.report() if verification else None,
+        "resources": _resources(session, estimate),
         "tool_versions": tool_versions(),
-        "names": dict(session.names),
+        "names": dict(session.imported.names) if session.imported else {},
         "warnings": list(session.warnings),
     }
 
@@ -130,13 +137,13 @@ def _stream(node: Node) -> dict[str, Any]:
             "estimate": asdict(kernel.resources())}
 
 
-def _resources(session: Session, timing: Timing | None) -> dict[str, Any]:
+def _resources(session: Session, estimate: Estimate | None) -> dict[str, Any]:
     """Keyed by the part's family. The cost model and Yosys both count 7-series cells, whatever the part."""
     total = sum(session.synthesis.values(), Resources()) if session.synthesis else None
     return {
         "family": session.board.family,
         "available": asdict(session.board.resources),
-        "estimate": asdict(timing.resources) if timing else None,
+        "estimate": asdict(estimate.resources) if estimate else None,
         "synthesis": asdict(total) if total else None,
     }
 

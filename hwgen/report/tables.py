@@ -21,7 +21,7 @@ def kernel_table() -> str:
     from hwgen.kernels import KERNELS
 
     rtl, sim = folder("rtl"), folder("sim")
-    rows = [("kernel", "rtl", "bench", "what it is")]
+    rows: list[Sequence[str]] = [("kernel", "rtl", "bench", "what it is")]
     for kernel in KERNELS:
         parts = (rtl / f"hwgen_{kernel.stem}.sv", sim / f"bench_{kernel.stem}.py")
         rows.append((kernel.stem, *("yes" if part.is_file() else "-" for part in parts), kernel.title))
@@ -32,7 +32,7 @@ def board_table() -> str:
     """One line a board: part, clock and what the device has."""
     from hwgen.boards import available, load
 
-    rows = [("board", "part", "clock", "LUT", "FF", "BRAM18", "DSP")]
+    rows: list[Sequence[str]] = [("board", "part", "clock", "LUT", "FF", "BRAM18", "DSP")]
     for board in map(load, available()):
         has = board.resources
         rows.append((board.name, board.part, f"{board.clock_mhz:g} MHz",
@@ -44,7 +44,7 @@ def doctor_table() -> str:
     """One line a tool: the version found, or what is lost without it and how to get it."""
     from hwgen.toolchain import doctor
 
-    rows = [("tool", "version", "needed for", "if it is missing")]
+    rows: list[Sequence[str]] = [("tool", "version", "needed for", "if it is missing")]
     rows += [("python", platform.python_version(), "everything", ""), ("hwgen", __version__, "everything", "")]
     rows += [(name, version or "missing", needs, "" if version else get) for name, version, needs, get in doctor()]
     return table(rows)
