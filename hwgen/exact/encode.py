@@ -8,7 +8,7 @@ from math import inf, nan, nextafter
 import numpy as np
 
 from hwgen.errors import HwgenError
-from hwgen.exact.expression import Condition, Expression
+from hwgen.exact.expression import Condition, Expression, expanded, taken
 from hwgen.exact.quantizer import Quantizer
 from hwgen.exact.surd import Real, sign
 from hwgen.exact.view import View
@@ -25,11 +25,22 @@ def encode_of(view: View, quantizer: Quantizer) -> Encode:
                          f"table holds {MAX_LEVELS}", "Type the input with at most 16 bits.")
     shared = view.expression.scalar and quantizer.scalar
     shape = (1,) if shared else view.shape
-    expression, levels = view.expression.per_element(shape), quantizer.per_element(shape)
+    expression, levels = view.expression.mapped(expanded(shape)), quantizer.mapped(expanded(shape))
+    index = view.channels_last().source_index()
+    if index is not None and not shared:
+        expression, levels = expression.mapped(taken(index)), levels.mapped(taken(index))
     rows = [_row(expression, levels, index) for index in range(int(np.prod(shape)))]
     raw = not view.expression.stages or view.expression == View(view.source, view.shape).expression
     return Encode(quantizer.type, Tensor(np.array([cuts for cuts, _ in rows], dtype=np.float64)),
                   Tensor(np.array([down for _, down in rows])), raw)
+
+
+def stream_order(view: View) -> Tensor | None:
+    """For each element of the stream, channels last, its index in the flattened graph input; None if in order."""
+    index = view.channels_last().source_index()
+    if index is None:
+        return view.order
+    return Tensor(index if view.order is None else view.order.array[index])
 
 
 def _row(expression: Expression, quantizer: Quantizer, index: int) -> tuple[list[float], bool]:

@@ -6,7 +6,7 @@ stage can evaluate a point exactly and can pull a condition on its output back t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
@@ -37,6 +37,7 @@ class HalfLine:
 
 
 Condition = HalfLine | bool
+Change = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,8 @@ class AffineStage:
     scale: Tensor
     offset: Tensor
 
-    def channels(self, shape: tuple[int, ...]) -> AffineStage:
-        return AffineStage(_expanded(self.scale, shape), _expanded(self.offset, shape))
-
-    def taken(self, index: Array) -> AffineStage:
-        return AffineStage(Tensor(self.scale.array[index]), Tensor(self.offset.array[index]))
+    def mapped(self, change: Change) -> AffineStage:
+        return AffineStage(change(self.scale), change(self.offset))
 
     def evaluate(self, x: Real | int, index: int) -> Real:
         return self.scale.array.flat[index] * x + self.offset.array.flat[index]  # type: ignore[no-any-return]
@@ -73,10 +71,7 @@ class AffineStage:
 class ReluStage:
     """x -> max(x, 0)."""
 
-    def channels(self, shape: tuple[int, ...]) -> ReluStage:
-        return self
-
-    def taken(self, index: Array) -> ReluStage:
+    def mapped(self, change: Change) -> ReluStage:
         return self
 
     def evaluate(self, x: Real | int, index: int) -> Real | int:
@@ -96,8 +91,14 @@ def affine(scale: object, offset: object) -> AffineStage:
     return AffineStage(Tensor(np.asarray(scale, dtype=object)), Tensor(np.asarray(offset, dtype=object)))
 
 
-def _expanded(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return Tensor(np.broadcast_to(tensor.array, shape).reshape(-1))
+def expanded(shape: tuple[int, ...]) -> Change:
+    """Broadcast to shape and flatten, so that index i is element i."""
+    return lambda tensor: Tensor(np.broadcast_to(tensor.array, shape).reshape(-1))
+
+
+def taken(index: Array) -> Change:
+    """Element i of a flat parameter becomes what element index[i] was."""
+    return lambda tensor: Tensor(tensor.array[index])
 
 
 @dataclass(frozen=True)
@@ -112,16 +113,12 @@ class Expression:
             return Expression((*self.stages[:-1], stage.after(self.stages[-1])))
         return Expression((*self.stages, stage))
 
-    def per_element(self, shape: tuple[int, ...]) -> Expression:
-        """Every array broadcast to shape and flattened, so that index i is element i."""
-        return Expression(tuple(stage.channels(shape) for stage in self.stages))
-
-    def taken(self, index: Array) -> Expression:
-        """Element i becomes what element index[i] was (after per_element)."""
-        return Expression(tuple(stage.taken(index) for stage in self.stages))
+    def mapped(self, change: Change) -> Expression:
+        """Every parameter changed: broadcast, moved, or taken by index."""
+        return Expression(tuple(stage.mapped(change) for stage in self.stages))
 
     def evaluate(self, a: Real | int, index: int) -> Real | int:
-        """The exact value for integer a at flat element `index` (after per_element)."""
+        """The exact value for integer a at index `index` of flat parameters."""
         for stage in self.stages:
             a = stage.evaluate(a, index)
         return a

@@ -9,9 +9,9 @@ from math import floor
 
 import numpy as np
 
-from hwgen.exact.expression import HalfLine
+from hwgen.exact.expression import Change, HalfLine
 from hwgen.exact.surd import Real, sign
-from hwgen.ir.tensor import Array, Tensor
+from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import BIPOLAR, IntType
 from hwgen.rounding import Rounding
 
@@ -58,17 +58,16 @@ def round_exactly(u: Real, mode: Rounding) -> int:
 
 @dataclass(frozen=True)
 class Quantizer(ABC):
-    """Output value = type.lo + number of levels reached (bipolar: -1 or +1). Index i is element i."""
+    """Output value = type.lo + number of levels reached (bipolar: -1 or +1).
+
+    Parameters are broadcastable to the value's shape, or flat, index i being element i.
+    """
 
     type: IntType
 
     @abstractmethod
-    def per_element(self, shape: tuple[int, ...]) -> Quantizer:
-        """Every parameter broadcast to shape and flattened."""
-
-    @abstractmethod
-    def taken(self, index: Array) -> Quantizer:
-        """Element i becomes what element index[i] was (after per_element)."""
+    def mapped(self, change: Change) -> Quantizer:
+        """Every parameter changed: broadcast, moved, or taken by index."""
 
     @abstractmethod
     def cuts(self, index: int) -> list[HalfLine]:
@@ -93,12 +92,8 @@ class UniformQuantizer(Quantizer):
     rounding: Rounding
     zero_point_inside: bool = True
 
-    def per_element(self, shape: tuple[int, ...]) -> UniformQuantizer:
-        scale, zero = (Tensor(np.broadcast_to(t.fractions(), shape).reshape(-1)) for t in (self.scale, self.zero_point))
-        return replace(self, scale=scale, zero_point=zero)
-
-    def taken(self, index: Array) -> UniformQuantizer:
-        return replace(self, scale=Tensor(self.scale.array[index]), zero_point=Tensor(self.zero_point.array[index]))
+    def mapped(self, change: Change) -> UniformQuantizer:
+        return replace(self, scale=change(self.scale), zero_point=change(self.zero_point))
 
     def _at(self, index: int) -> tuple[Fraction, Fraction]:
         return self.scale.array.flat[index], self.zero_point.array.flat[index]
@@ -126,25 +121,27 @@ class UniformQuantizer(Quantizer):
 
 @dataclass(frozen=True)
 class CountQuantizer(Quantizer):
-    """type.lo + #(x >= thresholds[c, :]); thresholds: exact, (1 or C, N), ascending."""
+    """type.lo + how many of an element's levels x reaches. levels: object array of ascending tuples of Fraction."""
 
-    thresholds: Tensor
+    levels: Tensor
 
-    def per_element(self, shape: tuple[int, ...]) -> CountQuantizer:
-        count = int(np.prod(shape))
-        return replace(self, thresholds=Tensor(np.broadcast_to(self.thresholds.fractions(),
-                                                               (count, self.thresholds.shape[1]))))
+    @classmethod
+    def of(cls, kind: IntType, thresholds: Tensor, axes: int) -> CountQuantizer:
+        """From exact (1 or C, N) thresholds of the first of a value's `axes` axes."""
+        rows = np.empty(thresholds.shape[0], dtype=object)
+        rows[:] = [tuple(row) for row in thresholds.fractions()]
+        return cls(kind, Tensor(rows.reshape(-1, *(1,) * (axes - 1))))
 
-    def taken(self, index: Array) -> CountQuantizer:
-        return replace(self, thresholds=Tensor(self.thresholds.array[index]))
+    def mapped(self, change: Change) -> CountQuantizer:
+        return replace(self, levels=change(self.levels))
 
     def cuts(self, index: int) -> list[HalfLine]:
-        return [HalfLine(t, True) for t in self.thresholds.array[index]]
+        return [HalfLine(t, True) for t in self.levels.array.flat[index]]
 
     def quantize(self, x: Real | int, index: int) -> int:
-        reached = sum(sign(x - t) >= 0 for t in self.thresholds.array[index])
+        reached = sum(sign(x - t) >= 0 for t in self.levels.array.flat[index])
         return 2 * reached - 1 if self.type == BIPOLAR else self.type.lo + reached
 
     @property
     def scalar(self) -> bool:
-        return self.thresholds.shape[0] == 1
+        return self.levels.array.size == 1

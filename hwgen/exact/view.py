@@ -1,7 +1,8 @@
 """The exact affine view: what real value an integer stands for, while the scales are being folded.
 
 value = tail(expression(integer)), element k of the value (in its own memory order) being element order[k] of the
-integer source. A view with `port` set has no integers yet: its source is a graph input, still real, on the host.
+integer source. Integers of maps lie channels last, (H, W, C), whatever order the foreign graph has: layout ops only
+change `order`. A view with `host` set has no integers yet: its source is a graph input, still real.
 """
 
 from __future__ import annotations
@@ -53,20 +54,37 @@ class View:
         return np.arange(int(np.prod(self.shape))) if self.order is None else self.order.array
 
     def _moved(self, shape: tuple[int, ...], move: Callable[[Array], Array]) -> View:
-        stages = tuple(_moved_stage(stage, self.shape, move) for stage in self.expression.stages)
-        return replace(self, shape=shape, expression=Expression(stages))
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor if tensor.array.size == 1 else Tensor(move(np.broadcast_to(tensor.array, self.shape)))
+        return replace(self, shape=shape, expression=self.expression.mapped(moved))
 
     def source_index(self) -> Array | None:
         """For each element of the source, its index in the flattened view; None if they are in order."""
         return None if self.order is None else np.argsort(self.order.array)
 
+    def quantized(self, output: str) -> View:
+        """The view of this value after a quantizer that keeps its layout."""
+        return View(output, self.shape, order=self.order)
 
-def _moved_stage(stage: Stage, shape: tuple[int, ...], move: Callable[[Array], Array]) -> Stage:
-    if not isinstance(stage, AffineStage):
-        return stage
-    scale, offset = (t if t.array.size == 1 else Tensor(move(np.broadcast_to(t.array, shape)))
-                     for t in (stage.scale, stage.offset))
-    return AffineStage(scale, offset)
+    def channels_last(self) -> View:
+        """The view with its source's elements laid channels last: for a source that is yet to be made."""
+        order = channels_last_order(self.shape)
+        return replace(self, order=None if np.array_equal(order, np.arange(order.size)) else Tensor(order))
+
+
+def map_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """(C, H, W) to (H, W, C), (C, L) to (1, L, C); vectors stay."""
+    if len(shape) == 1:
+        return shape
+    return (1,) * (3 - len(shape)) + (*shape[1:], shape[0])
+
+
+def channels_last_order(shape: tuple[int, ...]) -> Array:
+    """For each element of a channels-first value, in memory order, its position in the channels-last source."""
+    if len(shape) == 1:
+        return np.arange(shape[0])
+    positions = np.arange(int(np.prod(shape))).reshape(*shape[1:], shape[0])
+    return np.moveaxis(positions, -1, 0).reshape(-1)
 
 
 class Site(Protocol):
@@ -79,6 +97,9 @@ class Site(Protocol):
     @property
     def output(self) -> str:
         """The name of the node's output value."""
+
+    def channels(self, source: str) -> int:
+        """The last axis of an integer value."""
 
     def emit(self, op: Op, source: str) -> None:
         """Append an integer node with this site's name and output value."""

@@ -17,7 +17,8 @@ from hwgen.ops.integer import IntegerOp, int_type
 class MatMul(IntegerOp):
     """acc[m] = sum over k of weight[m, k] * x[k].
 
-    weight: int (M, K); weight_type: the type the weights are stored in. Input shape (K,), output shape (M,).
+    weight: int (M, K); weight_type: the type the weights are stored in. An input of K elements, whatever its shape, is
+    one vector and gives (M,).
     """
 
     weight: Tensor
@@ -26,7 +27,7 @@ class MatMul(IntegerOp):
     def infer(self, inputs: Sequence[Value]) -> tuple[tuple[tuple[int, ...], Type], ...]:
         (x,) = inputs
         rows, columns = self.weight.shape
-        if x.shape != (columns,):
+        if x.elements != columns:
             raise ValueError(f"{x} does not fit a weight matrix of {columns} columns")
         return (((rows,), self.accumulator_type(int_type(x))),)
 
@@ -42,7 +43,7 @@ class MatMul(IntegerOp):
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         (x,) = inputs
-        return (exact_matmul(x, self.weight.array.T),)
+        return (exact_matmul(x.reshape(x.shape[0], -1), self.weight.array.T),)
 
     def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
         """BLAS in float32 or float64 where the range of every partial sum proves it exact."""
@@ -53,7 +54,7 @@ class MatMul(IntegerOp):
             return super().compiled(inputs)
         dtype = np.float32 if bound < 1 << 24 else np.float64
         matrix: Array = np.ascontiguousarray(self.weight.array.T, dtype=dtype)
-        return lambda x: np.matmul(np.asarray(x, dtype=dtype), matrix)
+        return lambda x: np.matmul(np.asarray(x, dtype=dtype).reshape(len(x), -1), matrix)
 
     @property
     def bipolar_weights(self) -> bool:

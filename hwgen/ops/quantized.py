@@ -17,6 +17,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from hwgen.errors import HwgenError
+from hwgen.exact.channels import per_channel
 from hwgen.exact.dense import fold_dense
 from hwgen.exact.expression import ReluStage, affine
 from hwgen.exact.quantizer import CountQuantizer, Quantizer, UniformQuantizer
@@ -55,14 +56,10 @@ def _close(view: View, quantizer: Quantizer, site: Site) -> View:
     """Quantize the view: on the host where no integers exist yet, else by a Step on the integers."""
     if view.host:
         site.open_port(view, quantizer)
-    else:
-        _refuse_tail(view, site)
-        index = view.source_index()
-        expression, levels = view.expression.per_element(view.shape), quantizer.per_element(view.shape)
-        if index is not None:
-            expression, levels = expression.taken(index), levels.taken(index)
-        site.emit(Step(expression, levels), view.source)
-    return View(site.output, view.shape, order=view.order)
+        return view.channels_last().quantized(site.output)
+    _refuse_tail(view, site)
+    site.emit(Step(*per_channel(view, quantizer, site)), view.source)
+    return view.quantized(site.output)
 
 
 def _refuse_tail(view: View, site: Site) -> None:
@@ -103,7 +100,7 @@ class MultiThreshold(QuantizedOp):
     type: IntType
 
     def fold(self, view: View, site: Site) -> View:
-        closed = _close(view, CountQuantizer(self.type, Tensor(self.thresholds.fractions())), site)
+        closed = _close(view, CountQuantizer.of(self.type, self.thresholds, len(view.shape)), site)
         scale, bias = self.out_scale.fractions(), self.out_bias.fractions()
         if self.type == BIPOLAR:
             return closed.then(affine(scale / 2, bias + scale / 2))

@@ -17,7 +17,7 @@ from hwgen.ops.integer import IntegerOp
 
 @dataclass(frozen=True)
 class Step(IntegerOp):
-    """y[i] = quantizer(expression(a[i])), exact; both are given per flat element of the input."""
+    """y[..., c] = quantizer(expression(a[..., c])), exact; both are given per channel, the last axis of the input."""
 
     expression: Expression
     quantizer: Quantizer
@@ -26,12 +26,12 @@ class Step(IntegerOp):
         return ((inputs[0].shape, self.quantizer.type),)
 
     def at(self, a: int, index: int) -> int:
-        """The output for integer a at flat element `index`."""
+        """The output for integer a of channel `index`."""
         return self.quantizer.quantize(self.expression.evaluate(a, index), index)
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         (a,) = inputs
-        columns = a.reshape(a.shape[0], -1).T
+        columns = a.reshape(-1, a.shape[-1]).T
         return (np.stack([self._column(column, i) for i, column in enumerate(columns)], axis=1).reshape(a.shape),)
 
     def _column(self, column: Array, index: int) -> Array:

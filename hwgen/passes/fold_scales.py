@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from hwgen.errors import HwgenError
 from hwgen.exact.decode import decode_of
-from hwgen.exact.encode import encode_of
+from hwgen.exact.encode import encode_of, stream_order
 from hwgen.exact.quantizer import Quantizer
-from hwgen.exact.view import View
+from hwgen.exact.view import View, map_shape
 from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Node, Op, Value
 from hwgen.ops.quantized import QuantizedOp
@@ -61,6 +59,9 @@ class _Site:
     def origin(self) -> tuple[str, ...]:
         return (*self.before, self.node.name)
 
+    def channels(self, source: str) -> int:
+        return self.builder.values[source].shape[-1]
+
     def emit(self, op: Op, source: str) -> None:
         self.builder.add(self.name, op, [source], [self.output], self.origin)
         self.emitted = True
@@ -69,10 +70,9 @@ class _Site:
         if view.source in self.builder.ports:
             raise HwgenError("input-fork", self.name, f"the input '{view.source}' has more than one quantizer",
                              "Quantize the input once and use the result for all branches.")
-        elements = int(np.prod(view.shape, dtype=np.int64))
-        self.builder.add_input(Value(self.output, (elements,), quantizer.type))
+        self.builder.add_input(Value(self.output, map_shape(view.shape), quantizer.type))
         self.builder.ports[view.source] = InputPort(view.source, self.shapes[view.source], self.output,
-                                                    encode_of(view, quantizer))
+                                                    encode_of(view, quantizer), stream_order(view))
         self.emitted = True
 
 

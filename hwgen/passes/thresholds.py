@@ -31,15 +31,15 @@ def _lowered(node: Node, graph: Graph) -> Node:
 
 
 def threshold_of(step: Step, value: Value) -> Threshold:
-    """The thresholds of a step over the type of its input; value has shape (C,)."""
-    kind = int_type(value)
+    """The thresholds of a step over the type of its input; value has shape (..., C)."""
+    kind, channels = int_type(value), value.shape[-1]
     rows, descending = [], []
-    for index in range(value.elements):
+    for index in range(channels):
         conditions = [step.expression.pull_back(cut, index) for cut in step.quantizer.cuts(index)]
         down = any(not isinstance(c, bool) and c.below for c in conditions)
         rows.extend(sorted(_first(c, down, kind.lo, kind.hi + 1) for c in conditions))
         descending.append(down)
-    shape = (value.elements, step.quantizer.type.levels - 1)
+    shape = (channels, step.quantizer.type.levels - 1)
     return Threshold(Tensor.of_ints(rows, shape), Tensor(np.array(descending)), step.quantizer.type)
 
 
@@ -77,7 +77,7 @@ def certify(step: Step, threshold: Threshold, value: Value) -> Certificate:
         bounds = {cut.bound for cut in step.quantizer.cuts(index)}
         ties += sum(step.expression.evaluate(p, index) in bounds for p in points)
         probes += len(points)
-    return Certificate(probes, value.elements * kind.levels, ties, mismatches)
+    return Certificate(probes, value.shape[-1] * kind.levels, ties, mismatches)
 
 
 def certificates(before: Graph, after: Graph) -> dict[str, Certificate]:

@@ -10,7 +10,7 @@ import pytest
 
 from hwgen.errors import HwgenError
 from hwgen.exact.encode import encode_of, smallest_double
-from hwgen.exact.expression import affine
+from hwgen.exact.expression import affine, expanded
 from hwgen.exact.quantizer import UniformQuantizer
 from hwgen.exact.ranking import rank_offsets
 from hwgen.exact.surd import sqrt
@@ -21,7 +21,7 @@ from hwgen.rounding import Rounding
 
 
 def uniform(kind: IntType, scale: float, mode: Rounding = Rounding.HALF_EVEN, zero: float = 0.0) -> UniformQuantizer:
-    return UniformQuantizer(kind, Tensor(np.array(scale)), Tensor(np.array(zero)), mode)
+    return UniformQuantizer(kind, *(Tensor(Tensor(v).fractions()) for v in (scale, zero)), mode)
 
 
 def test_smallest_double() -> None:
@@ -42,7 +42,7 @@ def test_encode_equals_the_rational_definition_at_and_around_every_cut(mode: Rou
         encode = encode_of(view, quantizer)
         cuts = encode.cuts.array.ravel()
         points = np.concatenate([cuts, np.nextafter(cuts, -inf), np.nextafter(cuts, inf), [-1e30, 1e30, 0.0]])
-        exact = quantizer.per_element((1,))
+        exact = quantizer.mapped(expanded((1,)))
         expected = [exact.quantize(slope * Fraction(float(x)) - 1, 0) for x in points]
         assert encode.run(points[:, None]).ravel().tolist() == expected
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from hwgen.exact.expression import HalfLine
+from hwgen.exact.expression import HalfLine, expanded
 from hwgen.exact.quantizer import CountQuantizer, UniformQuantizer, level_cut, round_exactly
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import BIPOLAR, IntType
@@ -23,6 +23,13 @@ DECIMAL = {
     Rounding.AWAY: decimal.ROUND_UP,
     Rounding.TOWARD_ZERO: decimal.ROUND_DOWN,
 }
+
+
+def exactly(value: float) -> Tensor:
+    """A scalar parameter."""
+    return Tensor(np.asarray(Fraction(value), dtype=object))
+
+
 EIGHTHS = [Fraction(n, 8) for n in range(-60, 61)]
 
 
@@ -54,8 +61,8 @@ def test_cuts_are_where_the_rounding_changes(mode: Rounding) -> None:
 @pytest.mark.parametrize("mode", Rounding)
 @pytest.mark.parametrize("inside", [True, False])
 def test_quantizer_cuts_agree_with_its_definition(mode: Rounding, inside: bool) -> None:
-    quantizer = UniformQuantizer(IntType(-3, 4), Tensor(np.array(0.375)), Tensor(np.array(1.0)), mode, inside)
-    quantizer = quantizer.per_element((1,))
+    quantizer = UniformQuantizer(IntType(-3, 4), exactly(0.375), exactly(1.0), mode, inside)
+    quantizer = quantizer.mapped(expanded((1,)))
     for n in range(-80, 80):
         x = Fraction(n * 3, 64)
         expected = -3 + sum(cut.holds(x) for cut in quantizer.cuts(0))
@@ -64,13 +71,13 @@ def test_quantizer_cuts_agree_with_its_definition(mode: Rounding, inside: bool) 
 
 def test_odd_zero_points_turn_ties_unless_added_outside() -> None:
     """round(x + z) and round(x) + z differ at half-even ties when z is odd (number-semantics, C.3)."""
-    made = [UniformQuantizer(IntType(-8, 7), Tensor(1.0), Tensor(1.0), Rounding.HALF_EVEN, inside).per_element((1,))
+    made = [UniformQuantizer(IntType(-8, 7), exactly(1.0), exactly(1.0), Rounding.HALF_EVEN, inside)
             for inside in (True, False)]
     assert [q.quantize(Fraction(1, 2), 0) for q in made] == [2, 1]
 
 
 def test_bipolar_and_counting_quantizers() -> None:
-    bipolar = UniformQuantizer(BIPOLAR, Tensor(1.0), Tensor(0.0), Rounding.HALF_EVEN).per_element((1,))
+    bipolar = UniformQuantizer(BIPOLAR, exactly(1.0), exactly(0.0), Rounding.HALF_EVEN).mapped(expanded((1,)))
     assert [bipolar.quantize(Fraction(n), 0) for n in (-1, 0, 1)] == [-1, 1, 1]
-    count = CountQuantizer(IntType(-1, 1), Tensor(np.array([[0.5, 2.0]]))).per_element((1,))
+    count = CountQuantizer.of(IntType(-1, 1), Tensor(np.array([[0.5, 2.0]])), 1).mapped(expanded((1,)))
     assert [count.quantize(Fraction(n, 2), 0) for n in (0, 1, 3, 4)] == [-1, 0, 0, 1]
