@@ -16,8 +16,8 @@ from pathlib import Path
 from hwgen import folding_file, simulate
 from hwgen.boards import Board
 from hwgen.checks import PassCheck
-from hwgen.emit import rtl
 from hwgen.emit.staging import staged
+from hwgen.emit.whole import emit_build
 from hwgen.errors import Exit, HwgenError
 from hwgen.frontend import Imported, ImportOptions, load
 from hwgen.ir.graph import Graph
@@ -77,6 +77,7 @@ class Session:
     board: Board
     folder: Path
     console: Console
+    out: Path
     imported: Imported | None = None
     graphs: dict[str, Graph] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -115,14 +116,14 @@ def build_model(options: BuildOptions, console: Console) -> Exit:
     board = resolve(options.target)
     out = options.out or Path("build") / f"{Names().of(options.model.stem)}-{Names().of(board.name)}"
     with staged(out) as folder:
-        session = Session(options, board, folder, console)
+        session = Session(options, board, folder, console, out)
         for stage, run in STAGES.items():
             _timed(session, stage, run)
             if stage == options.last:
                 break
         _write_report(session)
     console.stage("Finished", f"{out / 'report.json'}", time.perf_counter() - started)
-    return _verdict(session, out)
+    return _verdict(session)
 
 
 def _timed(session: Session, stage: Stage, run: Callable[[Session], str]) -> None:
@@ -145,8 +146,8 @@ def _import(session: Session) -> str:
     for warning in session.imported.warnings:
         session.warn(warning)
     graph = session.imported.graph
-    ports = " ".join(str(graph.values[name]) for name in (*graph.inputs, *graph.outputs))
-    return f"{session.options.model.name}: {count(len(graph.nodes), 'node')}, {ports}"
+    inputs, outputs = (", ".join(str(graph.values[name]) for name in names) for names in (graph.inputs, graph.outputs))
+    return f"{session.options.model.name}: {count(len(graph.nodes), 'node')}, {inputs} -> {outputs}"
 
 
 def _lower(session: Session) -> str:
@@ -178,7 +179,7 @@ def _fold(session: Session) -> str:
 def _emit(session: Session) -> str:
     options = session.options
     session.vectors = make_vectors(session.graph, options.inputs, options.frames, options.seed)
-    session.design = rtl.emit(session.graph, session.folder)
+    session.design = emit_build(session.graph, session.folder)
     simulate.write(session.folder, session.design, session.vectors.integers, session.vectors.values)
     modules = len(list((session.folder / "rtl").glob("*.sv")))
     memories = len(list((session.folder / "mem").glob("*")))
@@ -189,7 +190,8 @@ def _simulate(session: Session) -> str:
     assert session.imported is not None and session.vectors is not None and session.design is not None
     references = compare_references(session.imported.graph, session.graph, session.vectors)
     proof = certificate(session.graphs)
-    runs = simulated(session.folder, session.design, session.vectors, session.options.seed, session.console)
+    runs = simulated(session.folder, session.out, session.design, session.vectors, session.options.seed,
+                     session.console)
     levels = levels_hit(session.graph, session.vectors.values)
     session.verification = Verification(session.vectors, references, proof, levels, runs)
     session.console.stage("Compared", session.verification.reference_facts)
@@ -228,10 +230,10 @@ def _write_json(path: Path, data: object) -> None:
     path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _verdict(session: Session, out: Path) -> Exit:
+def _verdict(session: Session) -> Exit:
     """The exit code, after the first mismatches are printed."""
     if session.verification is not None and not session.verification.passed:
         for line in session.verification.failures():
-            session.console.detail(line.replace(str(session.folder), str(out)))
+            session.console.detail(line)
         return Exit.VERIFICATION_FAILED
     return Exit.STAGE_UNAVAILABLE if session.unavailable else Exit.OK

@@ -132,17 +132,20 @@ def inspect(source: Path, after: str | None, diff: str | None, node: str | None,
 @hwgen.command()
 @click.argument("build_dir", type=FILE)
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Only the first N frames of the build.")
+@click.option("--frame", type=click.IntRange(min=0), metavar="K", help="Only up to frame K, as a mismatch names it.")
 @click.option("--stalls", metavar="P,Q", help="Share of cycles in which source and sink are willing; default: all.")
 @seed_flag
 @click.option("--waves", type=FILE, metavar="FILE.vcd", help="Record all signals; slow.")
 @debug_flag
-def simulate(build_dir: Path, frames: int | None, stalls: str | None, seed: int, waves: Path | None) -> int:
+def simulate(build_dir: Path, frames: int | None, frame: int | None, stalls: str | None, seed: int,
+             waves: Path | None) -> int:
     """Simulate the RTL of a build directory again, with its own vectors, and compare every layer."""
     from hwgen.replay import replay
     from hwgen.report.console import Console
 
     willing = parse_stalls(stalls) if stalls else None
-    return int(replay(build_dir, Console(), frames=frames, stalls=willing, seed=seed, waves=waves))
+    count = frames if frame is None else frame + 1
+    return int(replay(build_dir, Console(), frames=count, stalls=willing, seed=seed, waves=waves))
 
 
 @hwgen.command()

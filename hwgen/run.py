@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.emit import rtl
+from hwgen.emit.whole import emit_build
 from hwgen.errors import Exit, HwgenError
 from hwgen.frontend import ImportOptions, load
 from hwgen.ir.graph import Graph
@@ -90,7 +90,7 @@ def simulated(target: Target, graph: Graph, model: IntegerModel, inputs: Mapping
     integers = model.encode(inputs)
     expected = model.activations(integers)
     with tempfile.TemporaryDirectory(prefix="hwgen-run-") as folder:
-        design = rtl.emit(sized, Path(folder))
+        design = emit_build(sized, Path(folder))
         result = simulate(Path(folder), design, integers, expected,
                           announce=lambda text: console.stage("Simulating", text, style="note"))
     if not result.ok:

@@ -11,7 +11,7 @@ import numpy as np
 from hwgen.errors import HwgenError
 from hwgen.host import InputPort
 from hwgen.ir.tensor import Array
-from hwgen.ir.types import BIPOLAR, IntType
+from hwgen.ir.types import BIPOLAR
 
 _CUT_SHARE = 0.125
 _LARGE = 1e30
@@ -80,8 +80,8 @@ def random_inputs(ports: Mapping[str, InputPort], frames: int, seed: int) -> dic
 def _random(port: InputPort, frames: int, generator: np.random.Generator) -> Array:
     cuts = _cuts_by_element(port)
     elements, levels = cuts.shape[0], cuts.shape[1] + 1
-    if port.encode.raw or levels == 1:
-        return _random_integers(port.encode.type, (frames, elements), generator).reshape(frames, *port.shape)
+    if levels == 1:
+        return np.zeros((frames, *port.shape), np.float32)
     codes = generator.integers(0, levels, (frames, elements))
     rows = np.arange(elements)
     on_cut = generator.random((frames, elements)) < _CUT_SHARE
@@ -89,10 +89,15 @@ def _random(port: InputPort, frames: int, generator: np.random.Generator) -> Arr
     return reals.astype(np.float32).reshape(frames, *port.shape)
 
 
-def _random_integers(kind: IntType, shape: tuple[int, int], generator: np.random.Generator) -> Array:
-    if kind == BIPOLAR:
-        return 2 * generator.integers(0, 2, shape) - 1
-    return generator.integers(kind.lo, kind.hi, shape, endpoint=True)
+def as_reals(array: Array, port: InputPort) -> Array:
+    """What the references read: integers for a port that takes them raw become reals that quantize to them."""
+    if not (port.encode.raw and array.dtype.kind in "iub"):
+        return array
+    cuts = _cuts_by_element(port)
+    port.run(array)  # refuses integers that the type does not have
+    flat, kind = array.reshape(len(array), -1).astype(np.int64), port.encode.type
+    codes = (flat > 0).astype(np.int64) if kind == BIPOLAR else flat - kind.lo
+    return _middles(cuts)[np.arange(cuts.shape[0]), codes].astype(np.float32).reshape(array.shape)
 
 
 def _cuts_by_element(port: InputPort) -> Array:

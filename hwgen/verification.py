@@ -18,7 +18,7 @@ from hwgen.passes.thresholds import Certificate, certificates
 from hwgen.reference import exact, float32
 from hwgen.report.console import Console, count
 from hwgen.simulate import Design, SimResult, simulate
-from hwgen.vectors import load_inputs, random_inputs
+from hwgen.vectors import as_reals, load_inputs, random_inputs
 
 LEAST_FRAMES = 100
 """Without --frames: real inputs are filled up with random ones to this number,"""
@@ -53,7 +53,7 @@ class Vectors:
 def make_vectors(graph: Graph, files: Mapping[str | None, Path], frames: int | None, seed: int) -> Vectors:
     """Real inputs first, then random ones. Raises HwgenError of hwgen.vectors."""
     ports = {port.name: port for port in graph.ports.values() if isinstance(port, InputPort)}
-    real = load_inputs(files, ports) if files else {}
+    real = {name: as_reals(array, ports[name]) for name, array in load_inputs(files, ports).items()} if files else {}
     given = len(next(iter(real.values()))) if real else 0
     count = frames if frames is not None else max(LEAST_FRAMES, min(given, MOST_FRAMES))
     filling = random_inputs(ports, count, seed)
@@ -66,7 +66,7 @@ def make_vectors(graph: Graph, files: Mapping[str | None, Path], frames: int | N
 def _joined(real: Array, random: Array) -> Array:
     """The real frames, then as many random ones as are missing."""
     kept = real[: len(random)]
-    return kept if len(kept) == len(random) else np.concatenate([kept, random[len(kept) :].astype(kept.dtype)])
+    return kept if len(kept) == len(random) else np.concatenate([kept, random[len(kept) :]])
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,10 @@ def levels_hit(graph: Graph, values: Mapping[str, Array]) -> dict[str, float]:
             if isinstance(op, Threshold)}
 
 
-def simulated(folder: Path, design: Design, vectors: Vectors, seed: int, console: Console) -> tuple[SimResult, ...]:
-    """One run for each of STALLS. Raises HwgenError tool-missing (exit code 3)."""
-    return tuple(simulate(folder, design, vectors.integers, vectors.values, stalls=stalls, seed=seed,
+def simulated(folder: Path, called: Path, design: Design, vectors: Vectors, seed: int,
+              console: Console) -> tuple[SimResult, ...]:
+    """One run for each of STALLS; `called` is what the folder will be called. HwgenError tool-missing (exit code 3)."""
+    return tuple(simulate(folder, design, vectors.integers, vectors.values, stalls=stalls, seed=seed, called=called,
                           announce=lambda text: console.stage("Simulating", text, style="note")) for stalls in STALLS)
 
 

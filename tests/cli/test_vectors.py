@@ -12,7 +12,7 @@ from hwgen.errors import HwgenError
 from hwgen.host import Encode, InputPort
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import BIPOLAR, IntType, full_range
-from hwgen.vectors import load_inputs, random_inputs
+from hwgen.vectors import as_reals, load_inputs, random_inputs
 
 CUTS = np.array([[-1.5, 0.25, 0.5]])
 TWO_BITS = IntType(0, 3)
@@ -40,11 +40,14 @@ def test_random_inputs_follow_a_permuted_stream(seed: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [BIPOLAR, full_range(8, True)])
-def test_typed_inputs_get_integers(kind: IntType, seed: int) -> None:
-    raw = port(np.zeros((1, kind.levels - 1)), kind, (4,), raw=True)
-    made = random_inputs({"x": raw}, 50, seed)["x"]
-    assert (raw.run(made).reshape(made.shape) == made).all()
-    assert made.min() == kind.lo or kind.levels > 50
+def test_integers_for_a_typed_input_become_reals_that_quantize_to_them(kind: IntType, seed: int) -> None:
+    cuts = (np.arange(kind.lo, kind.hi) + 0.5)[None] / 1024 if kind != BIPOLAR else np.zeros((1, 1))
+    raw = port(cuts, kind, (4,), raw=True)
+    integers = np.random.default_rng(seed).choice([kind.lo, kind.hi], (50, 4))
+    reals = as_reals(integers, raw)
+    assert reals.dtype == np.float32
+    assert (raw.run(reals) == integers).all()
+    assert as_reals(reals, raw) is reals
 
 
 def test_a_quantizer_of_one_level_takes_anything(seed: int) -> None:

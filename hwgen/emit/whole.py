@@ -1,0 +1,44 @@
+"""Everything that a build directory holds of a design but its vectors: rtl/, mem/ and host/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwgen.emit import rtl
+from hwgen.emit.host import Channel
+from hwgen.emit.host import emit as emit_host
+from hwgen.emit.top import Top, TopPort, top_of
+from hwgen.host import InputPort, OutputPort
+from hwgen.ir.graph import Graph
+from hwgen.passes.size_fifos import modelled_timing
+from hwgen.simulate.design import Design, Wire
+
+
+def emit_build(graph: Graph, out: Path) -> Design:
+    """Write the files of a graph of the hardware level; returns what a simulation must know of them."""
+    top = top_of(graph)
+    rtl.emit(graph, out)
+    inputs = [(_channel(port), host) for port in top.inputs for host in port.hosts if isinstance(host, InputPort)]
+    outputs = [(_channel(port), host) for port in top.outputs for host in port.hosts if isinstance(host, OutputPort)]
+    emit_host(top.model, inputs, outputs, out)
+    return design_of(graph, top)
+
+
+def design_of(graph: Graph, top: Top) -> Design:
+    """The streams of the top, as a simulation sees them."""
+    boundaries = tuple(Wire(b.signal, b.value, b.layer, _channels(graph, b.value), b.stream) for b in top.boundaries)
+    return Design(top.name, modelled_timing(graph).cycles_per_frame, tuple(_wire(graph, port) for port in top.inputs),
+                  tuple(_wire(graph, port) for port in top.outputs), boundaries)
+
+
+def _wire(graph: Graph, port: TopPort) -> Wire:
+    return Wire(port.signal, port.value, port.layer.name, _channels(graph, port.value), port.stream)
+
+
+def _channels(graph: Graph, value: str) -> int:
+    shape = graph.values[value].shape
+    return shape[-1] if shape else 1
+
+
+def _channel(port: TopPort) -> Channel:
+    return Channel(port.name, port.stream, port.bus // 8)
