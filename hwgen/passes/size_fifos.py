@@ -1,0 +1,160 @@
+"""Join the kernels: width converters where lanes differ, FIFOs where a stream must wait.
+
+The values keep their frames, only how they travel changes: a converter regroups the same elements in the same order, a
+FIFO delays them. Depths are the smallest at which the exact schedule (hwgen.timing) still runs at the interval of the
+slowest kernel: no single FIFO could be shallower, and streams that never wait get none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, count
+
+from hwgen import timing
+from hwgen.ir.graph import Graph, Node, Value
+from hwgen.ir.types import IntType
+from hwgen.kernels.base import Kernel
+from hwgen.kernels.fifo import Fifo
+from hwgen.passes.fold_options import kernel_of
+from hwgen.passes.plumbing import converter, fifo
+from hwgen.timing import Network, Times
+
+SMALLEST_DEPTH = 2
+
+Stop = tuple[str, str]
+"""A consumer's name and the value that it reads."""
+
+
+def size_fifos(graph: Graph) -> Graph:
+    """Insert converters, then FIFOs."""
+    return insert_fifos(insert_converters(graph))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the schedules say: steady-state cycles between frames, and cycles from a frame's first to its last beat."""
+
+    cycles_per_frame: int
+    latency: int
+
+
+def modelled_timing(graph: Graph) -> Timing:
+    """The timing of a finished hardware graph, for report.json."""
+    network = timing.network_of(graph, _stored)
+    return Timing(timing.interval(network), timing.latency(network))
+
+
+def insert_converters(graph: Graph) -> Graph:
+    """A WidthConverter on every stream whose ends disagree on the lanes."""
+    makers = _makers(graph)
+    splices: dict[Stop, Kernel] = {}
+    for node in graph.nodes:
+        for value in node.inputs:
+            sink = kernel_of(node).input_stream().lanes
+            source = kernel_of(makers[value]).output_stream().lanes if value in makers else sink
+            if source != sink:
+                splices[node.name, value] = converter(graph.values[value], source, sink)
+    return _spliced(graph, splices, "width")
+
+
+def insert_fifos(graph: Graph) -> Graph:
+    """A FIFO of the smallest sufficient depth on every stream that needs one."""
+    streams = {(node.name, value): (graph.values[value], kernel_of(node).input_stream().lanes)
+               for node in graph.nodes for value in node.inputs}
+    depths = smallest_depths(timing.network_of(graph, _stored), streams)
+    return _spliced(graph, {stop: fifo(*streams[stop], depth) for stop, depth in depths.items()}, "fifo")
+
+
+def smallest_depths(network: Network, streams: Mapping[Stop, tuple[Value, int]]) -> dict[Stop, int]:
+    """Depth of the FIFO before each consumer that needs one: no single one could be less.
+
+    streams: value and lanes of each stream. Wide streams are settled first, so that beats wait where they are narrow.
+    """
+    period = network.bottleneck
+    network, times = _roomy(network, period, streams)
+    widths = [lanes * _bits(value) for value, lanes in (streams[_stop(network, k)] for k in range(len(network.edges)))]
+    for k in sorted(range(len(widths)), key=lambda k: (-widths[k], k)):
+        network, times = _tightest(network, k, period, times, streams)
+    return {_stop(network, k): edge.room for k, edge in enumerate(network.edges) if edge.room}
+
+
+def _roomy(network: Network, period: int, streams: Mapping[Stop, tuple[Value, int]]) -> tuple[Network, Times]:
+    """The network with FIFOs of one frame each, or as many frames as it takes."""
+    for frames in (1, 2, 4, 8):
+        for k, edge in enumerate(network.edges):
+            beats = len(network.lines[edge.source].writes)
+            network = _with_depth(network, k, max(frames * beats, SMALLEST_DEPTH), streams)
+        if (times := timing.runs_at(network, period)) is not None:
+            return network, times
+    raise RuntimeError(f"no FIFO depths keep {period} cycles between {', '.join(n.name for n in network.lines)}")
+
+
+def _tightest(network: Network, k: int, period: int, times: Times,
+              streams: Mapping[Stop, tuple[Value, int]]) -> tuple[Network, Times]:
+    """One edge with the least room at which the period still holds (more room never hurts: bisection)."""
+    low, high = 0, network.edges[k].room
+    while low < high:
+        depth = 0 if low == 0 else (low + high) // 2
+        tried = _with_depth(network, k, depth, streams)
+        found = timing.runs_at(tried, period, times.at)
+        if found is None:
+            low = max(depth + 1, SMALLEST_DEPTH)
+        else:
+            network, times, high = tried, found, depth
+    return network, times
+
+
+def _with_depth(network: Network, k: int, depth: int, streams: Mapping[Stop, tuple[Value, int]]) -> Network:
+    latency = _storage(fifo(*streams[_stop(network, k)], depth))[1] if depth else 0
+    return network.with_room(k, depth, latency)
+
+
+def _stop(network: Network, k: int) -> Stop:
+    edge = network.edges[k]
+    return network.lines[edge.sink].name, edge.value
+
+
+def _bits(value: Value) -> int:
+    assert isinstance(value.type, IntType)
+    return value.type.bits
+
+
+def _storage(kernel: Kernel) -> tuple[int, int]:
+    """Room and latency of a FIFO."""
+    assert isinstance(kernel, Fifo)
+    return kernel.depth, kernel.latency
+
+
+def _stored(node: Node) -> tuple[int, int] | None:
+    """Room and latency of a node that only stores beats."""
+    return _storage(node.op) if isinstance(node.op, Fifo) else None
+
+
+def _makers(graph: Graph) -> Mapping[str, Node]:
+    return {value: node for node in graph.nodes for value in node.outputs}
+
+
+def _spliced(graph: Graph, splices: Mapping[Stop, Kernel], suffix: str) -> Graph:
+    """Put kernels into streams, each just before its consumer. Their values and names carry the suffix."""
+    nodes: list[Node] = []
+    values = dict(graph.values)
+    names = {node.name for node in graph.nodes}
+    for node in graph.nodes:
+        inputs = []
+        for value in node.inputs:
+            kernel = splices.get((node.name, value))
+            if kernel is not None:
+                after = _unused(f"{value}_{suffix}", values)
+                name = _unused(f"{node.name}_{suffix}", names)
+                names.add(name)
+                nodes.append(Node(name, kernel, (value,), (after,), node.origin))
+                values[after] = replace(values[value], name=after)
+            inputs.append(value if kernel is None else after)
+        nodes.append(replace(node, inputs=tuple(inputs)))
+    return graph.replaced(nodes=tuple(nodes), values=values)
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    """The name, with a number where it is taken."""
+    return next(n for n in chain([name], (f"{name}_{i}" for i in count(2))) if n not in taken)
