@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,10 +37,7 @@ class MatMul(IntegerOp):
 
         Zero is included: an accumulator starts there, and partial sums of any order stay inside.
         """
-        w = self.weight.array.astype(object)
-        high = np.maximum(w * x.hi, w * x.lo).clip(min=0).sum(axis=1)
-        low = np.minimum(w * x.hi, w * x.lo).clip(max=0).sum(axis=1)
-        return IntType(int(low.min()), int(high.max()))
+        return _hull(self.weight, x.lo, x.hi)
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         (x,) = inputs
@@ -59,6 +57,16 @@ class MatMul(IntegerOp):
     @property
     def bipolar_weights(self) -> bool:
         return isinstance(self.weight_type, BipolarType)
+
+
+@lru_cache(maxsize=1024)
+def _hull(weight: Tensor, lo: int, hi: int) -> IntType:
+    """Of a sum of weights times values in lo..hi, from zero; asked once for each folding that is tried."""
+    fits = int(np.abs(weight.array).max(initial=0)) * max(abs(lo), abs(hi)) * weight.shape[1] < 1 << 62
+    w = weight.array if fits else weight.array.astype(object)
+    high = np.maximum(w * hi, w * lo).clip(min=0).sum(axis=1)
+    low = np.minimum(w * hi, w * lo).clip(max=0).sum(axis=1)
+    return IntType(int(low.min()), int(high.max()))
 
 
 def exact_matmul(x: Array, w: Array) -> Array:
