@@ -17,13 +17,14 @@ __all__ = ["Boundary", "Design", "Mismatch", "SimResult", "Wire", "read", "simul
 
 def simulate(build: Path, design: Design, inputs: Mapping[str, Array], expected: Mapping[str, Array], *,
              stalls: tuple[float, float] | None = None, seed: int = 0, waves: Path | None = None,
-             frames: int | None = None, max_cycles: int | None = None, cache: Path | None = None,
-             announce: Announce = lambda text: None) -> SimResult:
+             frames: int | None = None, max_cycles: int | None = None, called: Path | None = None,
+             cache: Path | None = None, announce: Announce = lambda text: None) -> SimResult:
     """Stream frames through the RTL of a build directory and compare every boundary.
 
     inputs, expected: integers (frames, *shape) by value name, for each graph input and each checked value; frames: only
     the first so many. stalls: probabilities that sources and sinks are willing in a cycle, drawn with `seed`; None is
-    always. waves: a VCD file to write. announce: told the expected time of a compile before it starts. What the RTL
+    always. waves: a VCD file to write. called: the build directory's name in replay commands, where it is still being
+    made under another. announce: told the expected time of a compile before it starts. What the RTL
     does wrong is in the result. Raises HwgenError tool-missing, not-a-build, simulator-build, simulator-start.
     """
     count = min(len(array) for array in inputs.values())
@@ -33,7 +34,7 @@ def simulate(build: Path, design: Design, inputs: Mapping[str, Array], expected:
     idle = idle_limit(design, stalls)
     raw = run(library, build, design, packed, count, stalls=stalls, seed=seed, vcd=waves, idle_limit=idle,
               max_cycles=max_cycles if max_cycles is not None else (count + 4) * idle)
-    return judge(raw, expected, count, replay_command(build, stalls, seed))
+    return judge(raw, expected, count, lambda frame: replay_command(called or build, stalls, seed, frame))
 
 
 def simulate_build(build: Path, *, stalls: tuple[float, float] | None = None, seed: int = 0,
@@ -50,7 +51,7 @@ def idle_limit(design: Design, stalls: tuple[float, float] | None) -> int:
     return int((4 * design.cycles + 2000) / min(stalls or (1.0, 1.0)))
 
 
-def replay_command(build: Path, stalls: tuple[float, float] | None, seed: int) -> str:
-    """The command that repeats a run and writes its waves."""
+def replay_command(build: Path, stalls: tuple[float, float] | None, seed: int, frame: int) -> str:
+    """The command that repeats a run up to a frame and writes its waves: an error may need the frames before."""
     options = f" --stalls {stalls[0]:g},{stalls[1]:g}" if stalls else ""
-    return f"hwgen simulate {build}{options} --seed {seed} --waves waves.vcd"
+    return f"hwgen simulate {build} --frame {frame} --seed {seed}{options} --waves waves.vcd"

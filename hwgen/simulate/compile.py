@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwgen.data import folder
@@ -16,7 +17,6 @@ from hwgen.toolchain import (
     Verilator,
     cache_folder,
     cached,
-    compiler_cache,
     content_key,
     find_verilator,
     require,
@@ -24,9 +24,11 @@ from hwgen.toolchain import (
 )
 
 LIBRARY = "libdesign.so"
-_TOOLS = ("verilator", "g++", "make", "perl")
-_FLAGS = ("-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_FINISH")
-_KEPT = {LIBRARY}
+_TOOLS = ("verilator", "g++", "perl")
+_RUNTIME = ("verilated", "verilated_dpi", "verilated_threads")
+_FLAGS = ("-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-faligned-new", "-w", "-DVERILATOR=1",
+          "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0", "-DVL_USER_STOP",
+          "-DVL_USER_FATAL", "-DVL_USER_FINISH")
 
 Announce = Callable[[str], None]
 
@@ -45,22 +47,26 @@ class HeaderContext:
 
 @dataclass(frozen=True)
 class Effort:
-    """How to compile. split: statements per C++ file; seconds: expected time on two cores."""
+    """How to compile. whole: all files as one; split: statements per C++ file; seconds: expected time on two cores."""
 
     level: str
+    whole: bool
     split: int
     seconds: float
+
+
+WHOLE = Effort("-O3", True, 20000, 0.0)
 
 
 def effort(megabytes: float) -> Effort:
     """The compile effort for that much generated C++.
 
-    Measured: 3, 10.6 and 12.2 s of compiler time per MB at -O0, -O1 and -O3; -O1 code runs at 0.8 of the speed of -O3,
-    -O0 code at 0.03, which no verification of a hundred frames is worth.
+    Measured: 10.6 and 12.2 s of compiler time per MB at -O1 and -O3; code of -O1 runs at 0.8 of the speed of -O3, of
+    -O0 at 0.03, which no verification of a hundred frames is worth.
     """
-    level, rate = ("-O3", 12.2) if megabytes < 1.0 else ("-O1", 10.6)
-    cores = min(2, os.cpu_count() or 1) if megabytes > 1.0 else 1
-    return Effort(level, 20000 if megabytes < 1.0 else 5000, 6.0 + rate * megabytes / cores)
+    if megabytes < 0.4:
+        return replace(WHOLE, seconds=4 + 12.2 * megabytes)
+    return Effort("-O1", False, 2000, 4 + 10.6 * megabytes / min(2, os.cpu_count() or 1))
 
 
 def compiled(build: Path, design: Design, *, waves: bool = False, cache: Path | None = None,
@@ -114,23 +120,21 @@ class _Job:
     tool: Verilator
     announce: Announce
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, **self.tool.environment, **compiler_cache(self.shelf)}
-
     def make(self, fresh: Path) -> None:
         """Fill `fresh` with the shared object alone."""
-        self._verilate(fresh, 20000)
+        self._verilate(fresh, WHOLE.split)
         how = effort(_megabytes(fresh))
-        if how.split != 20000:
+        if how.split != WHOLE.split:
             self._verilate(fresh, how.split)
         self.announce(f"compiling the simulator ({_megabytes(fresh):.1f} MB of C++ at {how.level}):"
                       f" about {how.seconds:.0f} s")
-        self._call([str(require("make")), "-s", "-j", "2", "-C", str(fresh), "-f", "Vdesign.mk",
-                    f"OPT_FAST={how.level}", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"])
-        self._link(fresh, how)
+        (fresh / "design.hpp").write_text(self.header)
+        link = ["-shared", "-o", str(fresh / LIBRARY), "-pthread", *self._runtime(),
+                *([] if how.whole else self._objects(fresh, how.level))]
+        included = [f"-include{path.name}" for path in sorted(fresh.glob("*.cpp"))] if how.whole else []
+        self._compile(fresh, [how.level, *included, str(self.harness), *link])
         for path in fresh.iterdir():
-            if path.name not in _KEPT:
+            if path.name != LIBRARY:
                 path.unlink()
 
     def _verilate(self, fresh: Path, split: int) -> None:
@@ -139,18 +143,44 @@ class _Job:
         trace = ["--trace-vcd"] if self.waves else []
         self._call([str(self.tool.executable), "--cc", "--assert", "-O3", "--x-initial", "unique", "-Wno-fatal",
                     "--prefix", "Vdesign", "--top-module", self.top, "--Mdir", str(fresh), "--timescale", "1ns/1ps",
-                    "--output-split", str(split), *trace, "-CFLAGS", " ".join(_FLAGS),
-                    *(str(source) for source in self.sources)])
+                    "--output-split", str(split), *trace, *(str(source) for source in self.sources)])
 
-    def _link(self, fresh: Path, how: Effort) -> None:
-        (fresh / "design.hpp").write_text(self.header)
+    def _runtime(self) -> list[str]:
+        """Objects of Verilator's own runtime, compiled once."""
+        names = [*_RUNTIME, *(["verilated_vcd_c"] if self.waves else [])]
+        key = content_key([str(versions(*_TOOLS)), str(self.tool.root), *self._flags, *names])
+
+        def make(fresh: Path) -> None:
+            self._compile_all(fresh, [(["-O2"], self.tool.root / "include" / f"{name}.cpp") for name in names])
+
+        entry = cached(self.shelf, "runtime", key, make)
+        return [str(path) for path in sorted(entry.glob("*.o"))]
+
+    def _objects(self, fresh: Path, level: str) -> list[str]:
+        """Objects of the design; what Verilator calls slow runs once."""
+        files = sorted(fresh.glob("*.cpp"), key=lambda path: -path.stat().st_size)
+        self._compile_all(fresh, [(["-O0" if "__Slow" in path.name else level], path) for path in files])
+        return [str(path.with_suffix(".o")) for path in files]
+
+    def _compile_all(self, fresh: Path, jobs: list[tuple[list[str], Path]]) -> None:
+        def compile_one(job: tuple[list[str], Path]) -> None:
+            self._compile(fresh, [*job[0], "-c", str(job[1]), "-o", str(fresh / f"{job[1].stem}.o")])
+
+        with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as workers:
+            list(workers.map(compile_one, jobs))
+
+    @property
+    def _flags(self) -> list[str]:
+        traced = int(self.waves)
+        return [*_FLAGS, f"-DVM_TRACE={traced}", f"-DVM_TRACE_VCD={traced}"]
+
+    def _compile(self, folder: Path, arguments: list[str]) -> None:
         include = self.tool.root / "include"
-        self._call([str(require("g++")), "-shared", "-std=gnu++17", "-O3", *_FLAGS, f"-DVM_TRACE={int(self.waves)}",
-                    f"-I{fresh}", f"-I{include}", f"-I{include}/vltstd", "-o", str(fresh / LIBRARY), str(self.harness),
-                    str(fresh / "libVdesign.a"), str(fresh / "libverilated.a"), "-pthread"])
+        self._call([str(require("g++")), *self._flags, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}",
+                    *arguments])
 
     def _call(self, command: list[str]) -> None:
-        done = subprocess.run(command, cwd=self.build, env=self.environment, capture_output=True, text=True,
+        done = subprocess.run(command, env={**os.environ, **self.tool.environment}, capture_output=True, text=True,
                               check=False)
         if done.returncode:
             raise HwgenError("simulator-build", self.top, "the RTL could not be compiled for simulation:\n"

@@ -6,6 +6,7 @@ sim/design.json describes the streams, sim/vectors.npz holds the integers of eve
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from hwgen.data import folder
 from hwgen.errors import HwgenError
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import BIPOLAR, IntType
@@ -21,6 +23,7 @@ from hwgen.stream import Stream
 VERSION = 1
 DESIGN_FILE = "sim/design.json"
 VECTORS_FILE = "sim/vectors.npz"
+COCOTB_FILES = ("test_top.py", "drivers.py", "scoreboard.py")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Design:
 
 
 def write(build: Path, design: Design, inputs: Mapping[str, Array], expected: Mapping[str, Array]) -> None:
-    """Writes sim/design.json and sim/vectors.npz: all that `hwgen simulate` and sim/test_top.py read.
+    """Writes the build's sim/: design.json and vectors.npz, and test_top.py, which reads them as `hwgen simulate` does.
 
     inputs: integers (frames, *shape) by value name, one per graph input; expected: the same for every checked value.
     """
@@ -64,6 +67,8 @@ def write(build: Path, design: Design, inputs: Mapping[str, Array], expected: Ma
     names = dict.fromkeys(wire.value for wire in design.checked)
     arrays = {f"input_{i}": _flat(inputs[wire.value], wire) for i, wire in enumerate(design.inputs)}
     arrays |= {f"value_{i}": _flat(expected[name], _wire(design, name)) for i, name in enumerate(names)}
+    for name in COCOTB_FILES:
+        shutil.copyfile(folder("sim") / name, build / "sim" / name)
     np.savez_compressed(build / VECTORS_FILE, **arrays)  # type: ignore[arg-type]
 
 

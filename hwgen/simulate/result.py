@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,9 @@ from hwgen.ir.tensor import Array
 from hwgen.simulate.design import Wire
 from hwgen.simulate.native import RawRun, Status, Traffic
 from hwgen.stream import pack, unpack
+
+Replay = Callable[[int], str]
+"""The command that repeats a run up to a frame, with waves."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class SimResult:
         return {boundary.wire.value: boundary.values for boundary in self.boundaries}
 
 
-def judge(run: RawRun, expected: Mapping[str, Array], frames: int, replay: str) -> SimResult:
+def judge(run: RawRun, expected: Mapping[str, Array], frames: int, replay: Replay) -> SimResult:
     """Compare every boundary and output with the expected integers (frames, *shape)."""
     checked = (*run.boundaries, *run.outputs)
     boundaries = tuple(_boundary(traffic, expected[traffic.wire.value][:frames], replay) for traffic in checked)
@@ -93,7 +96,7 @@ def judge(run: RawRun, expected: Mapping[str, Array], frames: int, replay: str) 
                      boundaries, tuple(problems))
 
 
-def _boundary(traffic: Traffic, expected: Array, replay: str) -> Boundary:
+def _boundary(traffic: Traffic, expected: Array, replay: Replay) -> Boundary:
     wire, whole = traffic.wire, traffic.done // traffic.wire.stream.beats
     beats = traffic.beats[: whole * wire.stream.beats]
     wanted = np.asarray(expected).reshape(len(expected), -1)[:whole]
@@ -104,34 +107,35 @@ def _boundary(traffic: Traffic, expected: Array, replay: str) -> Boundary:
     return Boundary(wire, values, tuple(map(int, traffic.ends)), _mismatch(wire, values, wanted, replay))
 
 
-def _mismatch(wire: Wire, values: Array, wanted: Array, replay: str) -> Mismatch | None:
+def _mismatch(wire: Wire, values: Array, wanted: Array, replay: Replay) -> Mismatch | None:
     """The first difference; beats that differ only beyond a frame's last element (padding) are equal."""
     wrong = np.argwhere(values != wanted)
     if not len(wrong):
         return None
     frame, element = map(int, wrong[0])
     return Mismatch(frame, wire.layer, wire.value, element % wire.channels, element, int(wanted[frame, element]),
-                    int(values[frame, element]), len(wrong), replay)
+                    int(values[frame, element]), len(wrong), replay(frame))
 
 
-def _fault(traffic: Traffic, replay: str) -> str:
+def _fault(traffic: Traffic, replay: Replay) -> str:
     frame, beat = divmod(traffic.fault_beat, traffic.wire.stream.beats)
     return (f"layer {traffic.wire.layer}, {traffic.wire.signal}: {traffic.fault}, at beat {beat} of frame {frame}."
-            f" Replay with waves: {replay}")
+            f" Replay with waves: {replay(frame)}")
 
 
-def _ending(run: RawRun, replay: str) -> list[str]:
+def _ending(run: RawRun, replay: Replay) -> list[str]:
     if run.status == Status.FINISHED:
         return []
     if run.status == Status.RTL_ERROR:
-        return [f"a check in the RTL failed: {run.error}. Replay with waves: {replay}"]
+        last = max(len(traffic.ends) for traffic in run.inputs)
+        return [f"a check in the RTL failed: {run.error}. Replay with waves: {replay(last)}"]
     kind = "deadlock: no beat moves any more" if run.status == Status.STUCK else "the time limit was reached"
     traffic = stuck_boundary(run)
     frame, beat = divmod(traffic.done, traffic.wire.stream.beats)
     who = f"layer {traffic.wire.layer} gives no output" if not traffic.valid else (
         f"the consumer of {traffic.wire.value} takes no input")
     return [f"{kind} after {run.cycles} cycles; {who}: {traffic.wire.signal} stands at beat {beat} of frame {frame}, "
-            f"tvalid {int(traffic.valid)}, tready {int(traffic.ready)}. Replay with waves: {replay}"]
+            f"tvalid {int(traffic.valid)}, tready {int(traffic.ready)}. Replay with waves: {replay(frame)}"]
 
 
 def stuck_boundary(run: RawRun) -> Traffic:

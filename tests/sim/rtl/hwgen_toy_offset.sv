@@ -22,16 +22,18 @@ module hwgen_toy_offset #(
     end
   endgenerate
   logic [INDEX-1:0] index_q;
-  assign s_axis_tready = !m_axis_tvalid || m_axis_tready;
+  wire logic open = !m_axis_tvalid || m_axis_tready;
+  wire logic take = s_axis_tready && s_axis_tvalid;
+  assign s_axis_tready = open;
   always_ff @(posedge clk) begin
     if (rst) begin
       m_axis_tvalid <= 1'b0;
       index_q <= '0;
-    end else if (s_axis_tready) begin
-      m_axis_tvalid <= s_axis_tvalid;
-      if (s_axis_tvalid) index_q <= (int'(index_q) == ELEMENTS - 1) ? '0 : index_q + 1'b1;
+    end else if (open) begin
+      m_axis_tvalid <= take;
+      if (take) index_q <= (int'(index_q) == ELEMENTS - 1) ? '0 : index_q + 1'b1;
     end
-    if (s_axis_tready && s_axis_tvalid)
+    if (take)
       m_axis_tdata <= {s_axis_tdata[WIDTH-1], s_axis_tdata} + {offsets[index_q][WIDTH-1], offsets[index_q]};
   end
 `ifndef SYNTHESIS
