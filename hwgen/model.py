@@ -28,7 +28,9 @@ class IntegerModel:
 
     def encode(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Graph inputs by name, (frames, *shape), to the integers of the input streams by value name."""
-        return {port.value: port.run(self._fitting(port, inputs)) for port in self.input_ports}
+        shapes = {port.value: self.graph.values[port.value].shape for port in self.input_ports}
+        return {port.value: port.run(self._fitting(port, inputs)).reshape(-1, *shapes[port.value])
+                for port in self.input_ports}
 
     def run(self, integers: Mapping[str, Array]) -> dict[str, Array]:
         """Integers of the input streams to the int64 integers of the outputs, by value name."""

@@ -28,17 +28,18 @@ def fold_dense(weight: Tensor, scale: Tensor, zero_point: Tensor, bias: Tensor |
     if len(view.shape) != 1:
         raise HwgenError("matrix-activation", site.name, f"its input has the shape {view.shape}; a dense layer takes "
                          "one vector a frame in this version", "Flatten the input before the layer.")
-    integers = _integer_weights(weight, zero_point, site)
+    integers = integer_weights(weight, zero_point, site)
     rows, columns = _split_scale(scale.fractions(), integers.shape, site)
     inputs, offsets = (np.broadcast_to(t.array, view.shape) for t in (stage.scale, stage.offset))
-    multipliers, common = _aligned(columns * inputs, site)
+    multipliers, common = aligned(columns * inputs, site)
     site.emit(_matmul(integers * multipliers, view), view.source)
     moved = rows * (integers @ (columns * offsets)) if any(o != 0 for o in offsets) else rows * 0
     total = moved if bias is None else moved + bias.fractions()
     return View(site.output, (integers.shape[0],)).then(affine(rows * common, total))
 
 
-def _integer_weights(weight: Tensor, zero_point: Tensor, site: Site) -> Array:
+def integer_weights(weight: Tensor, zero_point: Tensor, site: Site) -> Array:
+    """weight - zero_point as Python integers; the zero point is scalar or broadcastable."""
     zero = zero_point.array
     if not np.array_equal(zero, np.round(zero.astype(np.float64))):
         raise HwgenError("weight-zero-point", site.name, "a weight zero point is not an integer",
@@ -58,7 +59,7 @@ def _split_scale(scale: Array, shape: tuple[int, ...], site: Site) -> tuple[Arra
     return rows, columns
 
 
-def _aligned(scales: Array, site: Site) -> tuple[Array, Fraction | Surd]:
+def aligned(scales: Array, site: Site) -> tuple[Array, Fraction | Surd]:
     """Integers n and a common factor c with scales = c * n."""
     if all(s == scales[0] for s in scales[1:]):
         return np.full(scales.shape, 1, dtype=object), scales[0]
@@ -77,7 +78,12 @@ def _aligned(scales: Array, site: Site) -> tuple[Array, Fraction | Surd]:
 
 def _matmul(weights: Array, view: View) -> MatMul:
     index = view.source_index()
-    ordered = weights if index is None else weights[:, index]
-    low, high = int(ordered.min()), int(ordered.max())
-    bipolar = bool((np.abs(ordered) == 1).all())
-    return MatMul(Tensor.of_ints(ordered.ravel().tolist(), ordered.shape), BIPOLAR if bipolar else IntType(low, high))
+    return MatMul(*typed(weights if index is None else weights[:, index]))
+
+
+def typed(weights: Array) -> tuple[Tensor, IntType]:
+    """Python integers as a constant and the type to store it in: bipolar where every weight is -1 or +1."""
+    constant = Tensor.of_ints(weights.ravel().tolist(), weights.shape)
+    if (np.abs(weights) == 1).all():
+        return constant, BIPOLAR
+    return constant, IntType(int(weights.min()), int(weights.max()))

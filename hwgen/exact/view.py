@@ -45,12 +45,13 @@ class View:
     def transposed(self, permutation: tuple[int, ...]) -> View:
         """Axes permuted: no integer moves, only the order in which they are read."""
         shape = tuple(self.shape[i] for i in permutation)
-        order = self._order().reshape(self.shape).transpose(permutation).reshape(-1)
+        order = self.positions().reshape(self.shape).transpose(permutation).reshape(-1)
         plain = np.array_equal(order, np.arange(order.size))
         moved = self._moved(shape, lambda a: a.transpose(permutation))
         return replace(moved, order=None if plain else Tensor(order))
 
-    def _order(self) -> Array:
+    def positions(self) -> Array:
+        """For each element of the flattened view, its position in the source."""
         return np.arange(int(np.prod(self.shape))) if self.order is None else self.order.array
 
     def _moved(self, shape: tuple[int, ...], move: Callable[[Array], Array]) -> View:
@@ -87,6 +88,37 @@ def channels_last_order(shape: tuple[int, ...]) -> Array:
     return np.moveaxis(positions, -1, 0).reshape(-1)
 
 
+def map_view(view: View, site: Site) -> View:
+    """A (C, H, W) view, integers channels last, scale and offset per channel; (C, L) becomes (C, 1, L)."""
+    if view.host:
+        raise HwgenError("float-input", site.name, f"the input '{view.source}' reaches it without a quantizer",
+                         "Put a quantizer on the input, or type it: --input-type uint8 --input-scale 1/255.")
+    refuse_tail(view, site)
+    if len(view.shape) not in (2, 3) or not np.array_equal(view.positions(), channels_last_order(view.shape)):
+        raise HwgenError("layout", site.name, f"its input of shape {view.shape} is not a map in the model's own layout",
+                         "Remove the transpose or reshape before it.")
+    flat = view if len(view.shape) == 3 else view.reshaped((view.shape[0], 1, view.shape[1]))
+    return replace(flat, expression=flat.expression.mapped(lambda t: _channel_parameter(t, flat.shape, site)))
+
+
+def _channel_parameter(parameter: Tensor, shape: tuple[int, ...], site: Site) -> Tensor:
+    array = parameter.array
+    if array.size == 1 or array.shape == (shape[0], 1, 1):
+        return parameter
+    rows = np.broadcast_to(array, shape).reshape(shape[0], -1)
+    if any(x is not row[0] and x != row[0] for row in rows for x in row[1:]):
+        raise HwgenError("per-pixel", site.name, "a scale or offset differs from pixel to pixel of a channel",
+                         "Use one per tensor or per channel.")
+    return Tensor(rows[:, 0].reshape(-1, 1, 1))
+
+
+def refuse_tail(view: View, site: Site) -> None:
+    """Only the host computes softmax and argmax, so nothing follows them."""
+    if view.tail or view.indices:
+        raise HwgenError("host-tail", site.name, "it follows an op that only the host computes (softmax, argmax)",
+                         "Remove it, or end the network before it.")
+
+
 class Site(Protocol):
     """Where an op is being folded: one node of the quantized graph."""
 
@@ -101,8 +133,14 @@ class Site(Protocol):
     def channels(self, source: str) -> int:
         """The last axis of an integer value."""
 
-    def emit(self, op: Op, source: str) -> None:
+    def range(self, source: str) -> tuple[int, int]:
+        """The smallest and the largest integer of a value's type."""
+
+    def emit(self, op: Op, *sources: str) -> None:
         """Append an integer node with this site's name and output value."""
+
+    def emit_inner(self, op: Op, source: str, role: str) -> str:
+        """Append an integer node before this site's own; returns its output value."""
 
     def open_port(self, view: View, quantizer: Quantizer) -> None:
         """Make this site's output a graph input of integers, quantized on the host from `view`."""
@@ -113,9 +151,7 @@ def linear(view: View, site: Site) -> AffineStage:
     if view.host:
         raise HwgenError("float-input", site.name, f"the input '{view.source}' reaches the weights without a quantizer",
                          "Put a quantizer on the input, or type it: --input-type int16 --input-scale 1/1024.")
-    if view.tail or view.indices:
-        raise HwgenError("host-tail", site.name, "it follows an op that only the host computes (softmax, argmax)",
-                         "Remove it, or end the network before it.")
+    refuse_tail(view, site)
     stage = view.expression.affine
     if stage is None:
         raise HwgenError("unquantized-activation", site.name, "its input passes an activation function without a "

@@ -18,8 +18,8 @@ from hwgen.ops.integer import IntegerOp, int_type
 class MatMul(IntegerOp):
     """acc[m] = sum over k of weight[m, k] * x[k].
 
-    weight: int (M, K); weight_type: the type the weights are stored in. An input of K elements, whatever its shape, is
-    one vector and gives (M,).
+    weight: int (M, K); weight_type: the type the weights are stored in. An input of shape (..., K) has a vector at each
+    position and gives (..., M); any other of K elements is one vector and gives (M,).
     """
 
     weight: Tensor
@@ -28,9 +28,10 @@ class MatMul(IntegerOp):
     def infer(self, inputs: Sequence[Value]) -> tuple[tuple[tuple[int, ...], Type], ...]:
         (x,) = inputs
         rows, columns = self.weight.shape
-        if x.elements != columns:
+        if columns not in (x.elements, x.shape[-1]):
             raise ValueError(f"{x} does not fit a weight matrix of {columns} columns")
-        return (((rows,), self.accumulator_type(int_type(x))),)
+        positions = x.shape[:-1] if x.shape[-1] == columns else ()
+        return (((*positions, rows), self.accumulator_type(int_type(x))),)
 
     def accumulator_type(self, x: IntType) -> IntType:
         """The exact hull of every partial and final sum, from the actual weights (exactness doctrine, item 5).
@@ -41,7 +42,12 @@ class MatMul(IntegerOp):
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         (x,) = inputs
-        return (exact_matmul(x.reshape(x.shape[0], -1), self.weight.array.T),)
+        return (exact_matmul(self._vectors(x), self.weight.array.T),)
+
+    def _vectors(self, x: Array) -> Array:
+        """(frames, K) or (frames, ..., K)."""
+        columns = self.weight.shape[1]
+        return x if x.shape[-1] == columns else x.reshape(len(x), columns)
 
     def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
         """BLAS in float32 or float64 where the range of every partial sum proves it exact."""
@@ -52,7 +58,7 @@ class MatMul(IntegerOp):
             return super().compiled(inputs)
         dtype = np.float32 if bound < 1 << 24 else np.float64
         matrix: Array = np.ascontiguousarray(self.weight.array.T, dtype=dtype)
-        return lambda x: np.matmul(np.asarray(x, dtype=dtype).reshape(len(x), -1), matrix)
+        return lambda x: np.matmul(self._vectors(np.asarray(x, dtype=dtype)), matrix)
 
     @property
     def bipolar_weights(self) -> bool:

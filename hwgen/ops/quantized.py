@@ -8,7 +8,6 @@ shifted by one.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -23,7 +22,7 @@ from hwgen.exact.expression import ReluStage, affine
 from hwgen.exact.quantizer import CountQuantizer, Quantizer, UniformQuantizer
 from hwgen.exact.ranking import fold_argmax
 from hwgen.exact.surd import reciprocal, sqrt
-from hwgen.exact.view import Site, View
+from hwgen.exact.view import Site, View, refuse_tail
 from hwgen.ir.graph import Level, Op, Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, REAL, IntType, Type
@@ -43,9 +42,13 @@ class QuantizedOp(Op):
     def infer(self, inputs: Sequence[Value]) -> Inferred:
         return ((inputs[0].shape, REAL),)
 
-    @abstractmethod
     def fold(self, view: View, site: Site) -> View:
-        """The exact view of the output, given the input's."""
+        """The exact view of the output, given that of the only input."""
+        raise NotImplementedError(self.label)
+
+    def fold_all(self, views: Sequence[View], site: Site) -> View:
+        """The exact view of the output, given those of all inputs: for ops that join."""
+        return self.fold(views[0], site)
 
     def is_wire(self, value: Value) -> bool:
         """Whether the op gives this value back, element by element."""
@@ -57,15 +60,9 @@ def _close(view: View, quantizer: Quantizer, site: Site) -> View:
     if view.host:
         site.open_port(view, quantizer)
         return view.channels_last().quantized(site.output)
-    _refuse_tail(view, site)
+    refuse_tail(view, site)
     site.emit(Step(*per_channel(view, quantizer, site)), view.source)
     return view.quantized(site.output)
-
-
-def _refuse_tail(view: View, site: Site) -> None:
-    if view.tail or view.indices:
-        raise HwgenError("host-tail", site.name, "it follows an op that only the host computes (softmax, argmax)",
-                         "Remove it, or end the network before it.")
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ class Elementwise(QuantizedOp):
         return ((shape, REAL),)
 
     def fold(self, view: View, site: Site) -> View:
-        _refuse_tail(view, site)
+        refuse_tail(view, site)
         c = self.constant.fractions()
         zero, one = Fraction(0), Fraction(1)
         match self.kind:
@@ -181,7 +178,7 @@ class BatchNorm(QuantizedOp):
     axis: int = 0
 
     def fold(self, view: View, site: Site) -> View:
-        _refuse_tail(view, site)
+        refuse_tail(view, site)
         variance = self.variance.fractions() + Fraction(self.epsilon)
         if min(variance) <= 0:
             raise HwgenError("bad-batchnorm", site.name, "variance + epsilon is not positive",
@@ -200,7 +197,7 @@ class Relu(QuantizedOp):
     """y = max(x, 0)."""
 
     def fold(self, view: View, site: Site) -> View:
-        _refuse_tail(view, site)
+        refuse_tail(view, site)
         return view.then(ReluStage())
 
 
@@ -241,7 +238,7 @@ class Softmax(QuantizedOp):
     """Along the last axis; only at the end, on the host."""
 
     def fold(self, view: View, site: Site) -> View:
-        _refuse_tail(view, site)
+        refuse_tail(view, site)
         return replace(view, tail=("softmax",))
 
 

@@ -8,7 +8,7 @@ quantized graph's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hwgen.errors import HwgenError
@@ -18,6 +18,7 @@ from hwgen.exact.quantizer import Quantizer
 from hwgen.exact.view import View, map_shape
 from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Node, Op, Value
+from hwgen.ops.integer import int_type
 from hwgen.ops.quantized import QuantizedOp
 
 
@@ -29,8 +30,9 @@ def fold_scales(graph: Graph) -> Graph:
     pending: dict[str, tuple[str, ...]] = {name: () for name in graph.inputs}
     for node in graph.nodes:
         assert isinstance(node.op, QuantizedOp)
-        site = _Site(node, builder, shapes, pending[node.inputs[0]])
-        views[node.outputs[0]] = node.op.fold(views[node.inputs[0]], site)
+        site = _Site(node, builder, shapes, tuple(name for value in node.inputs for name in pending[value]),
+                     graph.values)
+        views[node.outputs[0]] = node.op.fold_all([views[name] for name in node.inputs], site)
         pending[node.outputs[0]] = () if site.emitted else site.origin
     ports = [_output_port(name, views[name], graph.values[name].shape, builder.values) for name in graph.outputs]
     builder.ports.update({port.name: port for port in ports})
@@ -45,6 +47,7 @@ class _Site:
     builder: GraphBuilder
     shapes: Mapping[str, tuple[int, ...]]
     before: tuple[str, ...]
+    taken: Collection[str]
     emitted: bool = False
 
     @property
@@ -62,9 +65,20 @@ class _Site:
     def channels(self, source: str) -> int:
         return self.builder.values[source].shape[-1]
 
-    def emit(self, op: Op, source: str) -> None:
-        self.builder.add(self.name, op, [source], [self.output], self.origin)
+    def range(self, source: str) -> tuple[int, int]:
+        kind = int_type(self.builder.values[source])
+        return kind.lo, kind.hi
+
+    def emit(self, op: Op, *sources: str) -> None:
+        self.builder.add(self.name, op, sources, [self.output], self.origin)
         self.emitted = True
+
+    def emit_inner(self, op: Op, source: str, role: str) -> str:
+        output = f"{self.output}_{role}"
+        while output in self.taken:
+            output += "_"
+        self.builder.add(f"{self.name}_{role}", op, [source], [output], (self.name,))
+        return output
 
     def open_port(self, view: View, quantizer: Quantizer) -> None:
         if view.source in self.builder.ports:

@@ -1,0 +1,76 @@
+"""Joins of exact views: integer multipliers make a sum exact; a concat keeps each side's scale per channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from hwgen.errors import HwgenError
+from hwgen.exact.dense import MAX_MULTIPLIER_BITS
+from hwgen.exact.expression import affine
+from hwgen.exact.surd import Real
+from hwgen.exact.view import Site, View, linear
+from hwgen.ir.tensor import Array, Tensor
+from hwgen.ops.add import Add
+from hwgen.ops.concat import Concat
+
+
+def fold_add(a: View, b: View, sign_of_b: int, site: Site) -> View:
+    """a + b or a - b = common * (m1 * x + m2 * y) + offsets, with the smallest integers m1, m2."""
+    first, second = linear(a, site), linear(b, site)
+    _same_layout([a, b], site)
+    m1, m2, common = _multipliers(first.scale.array, second.scale.array * sign_of_b, site)
+    site.emit(Add(m1, m2), a.source, b.source)
+    return a.quantized(site.output).then(affine(common, first.offset.array + sign_of_b * second.offset.array))
+
+
+def fold_concat(views: Sequence[View], site: Site) -> View:
+    """The integers side by side; each channel keeps its own scale and offset."""
+    stages = [linear(view, site) for view in views]
+    _same_layout(views, site)
+    site.emit(Concat(), *(view.source for view in views))
+    channels = sum(view.shape[0] for view in views)
+    made = View(site.output, (channels, *views[0].shape[1:])).channels_last()
+    return made.then(affine(_stacked([s.scale for s in stages], views), _stacked([s.offset for s in stages], views)))
+
+
+def _stacked(parameters: Sequence[Tensor], views: Sequence[View]) -> Array:
+    """One value per channel, or a single one where all agree."""
+    columns = [_per_channel(t.array, view) for t, view in zip(parameters, views, strict=True)]
+    joined = np.concatenate(columns)
+    return joined if any(x != joined.flat[0] for x in joined.flat) else joined.reshape(-1)[:1]
+
+
+def _per_channel(array: Array, view: View) -> Array:
+    axes = (1,) * (len(view.shape) - 1)
+    if array.size == 1:
+        return np.full((view.shape[0], *axes), array.reshape(-1)[0], dtype=object)
+    return np.broadcast_to(array, (view.shape[0], *array.shape[1:]))
+
+
+def _multipliers(a: Array, b: Array, site: Site) -> tuple[int, int, Array | Real]:
+    """Coprime integers m1, m2 and common factors c (per channel or scalar) with a = c * m1, b = c * m2."""
+    pairs = {x / y for x, y in zip(*(v.reshape(-1) for v in np.broadcast_arrays(a, b)), strict=True)}
+    ratio = next(iter(pairs))
+    if len(pairs) != 1 or not isinstance(ratio, Fraction):
+        raise HwgenError("scale-alignment", site.name, "the two sides of the sum have scales whose ratio differs from "
+                         "channel to channel or is irrational", "Quantize both sides with one scale per tensor.")
+    m1, m2 = ratio.numerator, ratio.denominator
+    if max(abs(m1), m2).bit_length() > MAX_MULTIPLIER_BITS:
+        raise HwgenError("scale-alignment", site.name, f"no integers of {MAX_MULTIPLIER_BITS} bits align the scales "
+                         "of the two sides of the sum", "Quantize both sides with the same scale.")
+    return m1, m2, b / m2
+
+
+def _same_layout(views: Sequence[View], site: Site) -> None:
+    if any(not np.array_equal(view.positions(), _expected(view, views[0])) for view in views):
+        raise HwgenError("layout", site.name, "its inputs lie in different orders", "Remove the transpose or reshape "
+                         "before it.")
+
+
+def _expected(view: View, first: View) -> Array:
+    return first.positions() if view.shape == first.shape else View("", view.shape).channels_last().positions()
+
+

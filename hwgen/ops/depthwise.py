@@ -1,0 +1,41 @@
+"""Depthwise product: each channel's window with its own constant integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.ir.graph import Value
+from hwgen.ir.tensor import Array, Tensor
+from hwgen.ir.types import IntType, Type
+from hwgen.ops.integer import IntegerOp, int_type
+
+
+@dataclass(frozen=True)
+class Depthwise(IntegerOp):
+    """acc[c] = sum over k of weight[c, k] * x[k * C + c]; input (..., K * C), output (..., C); weight: int (C, K)."""
+
+    weight: Tensor
+    weight_type: IntType
+
+    def infer(self, inputs: Sequence[Value]) -> tuple[tuple[tuple[int, ...], Type], ...]:
+        (x,) = inputs
+        channels, taps = self.weight.shape
+        if x.shape[-1] != channels * taps:
+            raise ValueError(f"{x} does not fit {channels} channels of {taps} weights")
+        return (((*x.shape[:-1], channels), self.accumulator_type(int_type(x))),)
+
+    def accumulator_type(self, x: IntType) -> IntType:
+        """The exact hull of every partial sum and of zero, from the actual weights."""
+        w = self.weight.array.astype(object)
+        high = np.maximum(w * x.hi, w * x.lo).clip(min=0).sum(axis=1)
+        low = np.minimum(w * x.hi, w * x.lo).clip(max=0).sum(axis=1)
+        return IntType(int(low.min()), int(high.max()))
+
+    def run(self, *inputs: Array) -> tuple[Array, ...]:
+        (x,) = inputs
+        channels, taps = self.weight.shape
+        windows = x.reshape(*x.shape[:-1], taps, channels)
+        return (np.asarray((windows * self.weight.array.T).sum(axis=-2)),)
