@@ -112,12 +112,12 @@ def test_residual_join_with_unequal_scales(seed: int, subtract: bool) -> None:
     builder.add("conv", Conv(Geometry((1, 1)), Tensor(weights), Tensor(0.7), Tensor(0.0)), ["a"], ["acc"])
     builder.add("q1", quant(0.5625, full_range(4, True)), ["acc"], ["b"])
     builder.add("add", Join(subtract), ["a", "b"], ["sum"])
-    builder.add("q2", quant(0.3, full_range(5, True)), ["sum"], ["y"])
+    builder.add("q2", quant(0.25, full_range(5, True)), ["sum"], ["y"])
     x = rng.normal(size=(20, 2, 4, 3)).astype(np.float32)
     model = lowered(builder.build(["y"]))
     values = model.activations(model.encode({"x": x}))
     total = values["a"] * 0.375 + (-1 if subtract else 1) * values["b"] * 0.5625
-    np.testing.assert_array_equal(values["y"], np.clip(np.round(total / 0.3), -16, 15))
+    np.testing.assert_array_equal(values["y"], np.clip(np.round(total / 0.25), -16, 15))
 
 
 def test_concat_keeps_each_sides_scale(seed: int) -> None:
