@@ -83,12 +83,13 @@ def report_of(session: Session) -> dict[str, Any]:
 
 def _names(session: Session) -> dict[str, str]:
     """Imported nodes and graph ports to the identifiers of the layers and streams that stand for them."""
-    made_up = session.imported.names if session.imported else {}
-    nodes = session.graphs["fold"].nodes if "fold" in session.graphs else ()
-    names = {made_up.get(origin, origin): node.name for node in nodes for origin in node.origin}
+    if session.imported is None or "fold" not in session.graphs:
+        return {}
+    made_up, graph = session.imported.names, session.graphs["fold"]
+    names = {made_up.get(origin, origin): node.name for node in graph.nodes for origin in node.origin}
     wires = (*session.design.inputs, *session.design.outputs) if session.design else ()
     signals = {wire.value: wire.signal for wire in wires}
-    ports = {port.name: signals[port.value] for port in session.graph.ports.values()
+    ports = {port.name: signals[port.value] for port in graph.ports.values()
              if isinstance(port, InputPort | OutputPort) and port.value in signals}
     return names | ports
 
