@@ -31,11 +31,7 @@ MAX_FRAME = 1 << 24
 
 def load(path: Path, options: ImportOptions | None = None) -> Imported:
     """Read an ONNX file into a graph of the quantized level. Every problem is an HwgenError that names its place."""
-    try:
-        model = read(path)
-        return build(path, model, options or ImportOptions())
-    except UnicodeDecodeError as error:
-        raise HwgenError("not-onnx", str(path), "a name in the file is not text", EXPORT_AGAIN) from error
+    return build(path, read(path), options or ImportOptions())
 
 
 def build(path: Path, model: ModelProto, options: ImportOptions) -> Imported:

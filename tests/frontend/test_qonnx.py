@@ -226,7 +226,7 @@ def test_warns_of_floats_before_their_quantizer(tmp_path: Path) -> None:
     assert imported(made, tmp_path).warnings == ()
     made.producer_name = "pytorch"
     (warning,) = imported(made, tmp_path).warnings
-    assert warning.startswith("1 constants are stored as floats before their quantizer (quant_wq0)")
+    assert warning.startswith("constants stored as floats before their quantizer: quant_wq0; their integers are")
 
 
 def test_warns_of_unsigned_weights(tmp_path: Path) -> None:
