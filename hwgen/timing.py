@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from hwgen.ir.tensor import Array
 from hwgen.kernels.base import Kernel
 
 SWEEPS_BETWEEN_CHECKS = 8
+START, STEP = -1, -2
 
 
 @dataclass(frozen=True)
@@ -84,48 +86,51 @@ def line_of(node: Node) -> Line:
 
 @dataclass
 class Times:
-    """The earliest times of all events, as far as they are known. Without a period: of one frame alone."""
+    """The earliest times of all events, as far as they are known. Without a period: of one frame alone.
+
+    by: what moved each event last: START, STEP (the step before it), or 2 * edge for an arrival, 2 * edge + 1 for room.
+    """
 
     network: Network
     period: int | None
     at: list[Array] = field(default_factory=list)
+    by: list[Array] = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.at:
             self.at = [line.positions.copy() for line in self.network.lines]
+        self.by = [np.full(len(line.positions), START) for line in self.network.lines]
 
     def settle(self) -> tuple[int, int] | None:
         """Sweep until nothing moves. If that cannot be: weight and frames of a cycle of causes that is too long."""
         order = range(len(self.network.lines))
-        sweeps = 0
-        while True:
-            moved = [k for k in (*order, *reversed(order)) if self._relax(k)]
+        for sweep in count(1):
+            moved = [(k, i) for k in (*order, *reversed(order)) if (i := self._relax(k)) is not None]
             if not moved:
                 return None
-            sweeps += 1
-            if sweeps % SWEEPS_BETWEEN_CHECKS == 0 and (cycle := self._positive_cycle(moved[-1])) is not None:
+            if sweep % SWEEPS_BETWEEN_CHECKS == 0 and (cycle := self._cycle(*moved[-1])) is not None:
                 return cycle
+        raise AssertionError("count ends")
 
-    def _relax(self, k: int) -> bool:
-        """Push the events of one line to where their causes allow them; tells whether any moved."""
-        line, x = self.network.lines[k], self.at[k].copy()
-        for edge in self.network.edges:
+    def _relax(self, k: int) -> int | None:
+        """Push the events of one line to where their causes allow them. Returns an event that moved."""
+        line, x, by = self.network.lines[k], self.at[k].copy(), self.by[k].copy()
+        for number, edge in enumerate(self.network.edges):
             if edge.sink == k:
-                x[line.reads] = np.maximum(x[line.reads], self._arrivals(edge))
+                _raise(x, by, line.reads, self._arrivals(edge), 2 * number)
             if edge.source == k:
-                x[line.writes] = np.maximum(x[line.writes], self._rooms(edge))
-        x = self._in_order(line, x)
-        moved = bool((x != self.at[k]).any())
-        self.at[k] = x
-        return moved
+                _raise(x, by, line.writes, self._rooms(edge), 2 * number + 1)
+        self._in_order(line, x, by)
+        moved = np.flatnonzero(x != self.at[k])
+        self.at[k], self.by[k] = x, by
+        return int(moved[-1]) if len(moved) else None
 
-    def _in_order(self, line: Line, x: Array) -> Array:
-        p = line.positions
-        x = p + np.maximum.accumulate(x - p)
+    def _in_order(self, line: Line, x: Array, by: Array) -> None:
+        p, every = line.positions, np.arange(len(x))
+        _raise(x, by, every, p + np.maximum.accumulate(x - p), STEP)
         if self.period is not None:
-            x[0] = max(x[0], x[-1] + p[0] + line.steps - p[-1] - self.period)
-            x = p + np.maximum.accumulate(x - p)
-        return x
+            _raise(x, by, every[:1], x[-1:] + p[0] + line.steps - p[-1] - self.period, STEP)
+            _raise(x, by, every, p + np.maximum.accumulate(x - p), STEP)
 
     def _arrivals(self, edge: Edge) -> Array:
         source = self.network.lines[edge.source]
@@ -141,14 +146,14 @@ class Times:
             return np.where(frames < 0, 0, free)
         return np.asarray(free + frames * self.period)
 
-    def _positive_cycle(self, start: int) -> tuple[int, int] | None:
-        """Follow the latest cause of each event from a line's last one; None unless that ends in a positive cycle."""
-        place = (start, len(self.at[start]) - 1)
+    def _cycle(self, line: int, index: int) -> tuple[int, int] | None:
+        """Follow the causes of an event back. If they close a cycle, it is one that moves itself for ever."""
+        place = (line, index)
         seen: dict[tuple[int, int], int] = {}
         trail: list[Cause] = []
         while place not in seen:
             seen[place] = len(trail)
-            cause = max(self._causes(*place), key=self._time, default=None)
+            cause = self._cause(*place)
             if cause is None:
                 return None
             trail.append(cause)
@@ -157,33 +162,28 @@ class Times:
         weight, frames = sum(c.weight for c in loop), sum(c.frames for c in loop)
         return (weight, frames) if weight > frames * (self.period or 0) else None
 
-    def _time(self, cause: Cause) -> int:
-        return int(self.at[cause.line][cause.index]) + cause.weight - cause.frames * (self.period or 0)
-
-    def _causes(self, k: int, i: int) -> Iterator[Cause]:
-        line = self.network.lines[k]
+    def _cause(self, k: int, i: int) -> Cause | None:
+        """What moved event i of line k last."""
+        line, by = self.network.lines[k], int(self.by[k][i])
+        if by == START:
+            return None
         p = line.positions
-        if i > 0:
-            yield Cause(k, i - 1, int(p[i] - p[i - 1]), 0)
-        elif self.period is not None:
-            yield Cause(k, len(p) - 1, int(p[0] + line.steps - p[-1]), 1)
-        for edge in self.network.edges:
-            if edge.sink == k and (beat := _position(line.reads, i)) is not None:
-                source = self.network.lines[edge.source]
-                yield Cause(edge.source, int(source.writes[beat]), source.delay + edge.latency, 0)
-            if edge.source == k and (beat := _position(line.writes, i)) is not None:
-                yield from self._room_cause(edge, beat)
-
-    def _room_cause(self, edge: Edge, beat: int) -> Iterator[Cause]:
+        if by == STEP:
+            return Cause(k, (i or len(p)) - 1, int(p[i] - p[i - 1] + (0 if i else line.steps)), int(i == 0))
+        edge = self.network.edges[by // 2]
         source, sink = self.network.lines[edge.source], self.network.lines[edge.sink]
-        frames, index = divmod(beat - edge.room, len(sink.reads))
-        if frames == 0 or self.period is not None:
-            yield Cause(edge.sink, int(sink.reads[index]), (1 if edge.room else 0) - source.delay, -frames)
+        if by % 2 == 0:
+            beat = int(np.searchsorted(line.reads, i))
+            return Cause(edge.source, int(source.writes[beat]), source.delay + edge.latency, 0)
+        frames, index = divmod(int(np.searchsorted(line.writes, i)) - edge.room, len(sink.reads))
+        return Cause(edge.sink, int(sink.reads[index]), (edge.room > 0) - source.delay, -frames)
 
 
-def _position(sorted_indices: Array, value: int) -> int | None:
-    at = int(np.searchsorted(sorted_indices, value))
-    return at if at < len(sorted_indices) and sorted_indices[at] == value else None
+def _raise(x: Array, by: Array, where: Array, least: Array, cause: int) -> None:
+    """x[where] becomes at least `least`; where that moves it, note the cause."""
+    up = least > x[where]
+    x[where[up]] = least[up]
+    by[where[up]] = cause
 
 
 def runs_at(network: Network, period: int, start: Sequence[Array] = ()) -> Times | None:

@@ -4,6 +4,7 @@
 // A cycle: set inputs, settle with the clock low, sample all handshakes, rising edge.
 #include <cstdarg>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
@@ -57,9 +58,18 @@ constexpr uint64_t ALWAYS = uint64_t(1) << 32;
 constexpr int RESET_CYCLES = 8;
 constexpr int DRAIN_CYCLES = 64;
 
-[[noreturn]] void raise_rtl(const char* file, int line, const char* scope, const std::string& text) {
-    throw std::runtime_error(std::string(file ? file : "") + ":" + std::to_string(line) + ": " + text + " in "
-                             + (scope ? scope : ""));
+std::string printed;  // since the last run began
+
+// What was printed last says more than the arguments of the handlers.
+[[noreturn]] void raise_printed() {
+    while (!printed.empty() && printed.back() == '\n') printed.pop_back();
+    throw std::runtime_error(printed.substr(printed.rfind('\n') + 1));
+}
+
+[[noreturn]] void raise_rtl(const char* file, int line, const std::string& text) {
+    if (!printed.empty()) raise_printed();
+    const std::string path = file ? file : "";
+    throw std::runtime_error(path.substr(path.rfind('/') + 1) + ":" + std::to_string(line) + ": " + text);
 }
 
 struct Random {  // xorshift64*
@@ -231,15 +241,29 @@ struct Run {
 
 }  // namespace
 
-void vl_stop(const char* file, int line, const char* scope) { raise_rtl(file, line, scope, "an RTL check failed"); }
-void vl_fatal(const char* file, int line, const char* scope, const char* text) { raise_rtl(file, line, scope, text); }
-void vl_finish(const char* file, int line, const char* scope) { raise_rtl(file, line, scope, "$finish was called"); }
+int hwgen_printf(const char* format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    const int size = std::vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (printed.size() < 1 << 20) printed += text;
+    return size;
+}
+
+void vl_stop(const char* file, int line, const char*) { raise_rtl(file, line, "a check failed"); }
+void vl_finish(const char* file, int line, const char*) { raise_rtl(file, line, "$finish was called"); }
+void vl_fatal(const char* file, int line, const char*, const char* text) {
+    printed.clear();
+    raise_rtl(file, line, text);
+}
 
 extern "C" {
 
 // A new simulation whose memory files are found from `folder`. The error text is empty if it worked.
 __attribute__((visibility("default"))) Simulation* hwgen_new(const char* folder, const char* vcd, uint64_t seed) {
     auto* sim = new Simulation;
+    printed.clear();
     const int here = open(".", O_RDONLY);
     try {
         if (chdir(folder)) throw std::runtime_error(std::string("no folder ") + folder);
@@ -258,6 +282,7 @@ __attribute__((visibility("default"))) Simulation* hwgen_new(const char* folder,
 #endif
         sim->top->HWGEN_RESET_N = 0;
         sim->settle(0);
+        if (printed.find("%Warning") != std::string::npos) raise_printed();  // a memory file that is short or missing
     } catch (const std::exception& failure) {
         sim->error = failure.what();
     }
@@ -272,6 +297,7 @@ __attribute__((visibility("default"))) Simulation* hwgen_new(const char* folder,
 __attribute__((visibility("default"))) int hwgen_run(Simulation* sim, Stream* inputs, Stream* outputs, Stream* probes,
                                                      uint64_t max_cycles, uint64_t idle_limit, uint64_t seed,
                                                      int strict, uint64_t* cycles) {
+    printed.clear();
     try {
         sim->reset();
         return Run(*sim, inputs, outputs, probes, seed, strict != 0).run(max_cycles, idle_limit, cycles);

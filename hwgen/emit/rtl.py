@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from hwgen.emit.library import library_files
 from hwgen.emit.memory import Port, Rom, ports, roms
 from hwgen.emit.render import render
+from hwgen.emit.top import Boundary, Top, TopPort, top_of
+from hwgen.ir.graph import Graph
 from hwgen.kernels.base import Kernel
 
 
@@ -23,6 +28,73 @@ class KernelWrapper:
     roms: tuple[Rom, ...]
 
 
+@dataclass(frozen=True)
+class PortContext:
+    """A port of the top with its adapter. flag: the name of the input that its frames come from."""
+
+    name: str
+    signal: str
+    data_msb: int
+    keep_msb: int
+    module: str
+    layer: str
+    parameters: tuple[tuple[str, int], ...]
+    wire: str
+    flag: str
+
+
+@dataclass(frozen=True)
+class WireContext:
+    """A stream inside the top."""
+
+    signal: str
+    msb: int
+    comment: str
+
+
+@dataclass(frozen=True)
+class LayerContext:
+    """An instance of a layer's wrapper between two streams."""
+
+    name: str
+    source: str
+    sink: str
+
+
+@dataclass(frozen=True)
+class TopContext:
+    """Context of top.sv.j2."""
+
+    name: str
+    model: str
+    inputs: tuple[PortContext, ...]
+    outputs: tuple[PortContext, ...]
+    wires: tuple[WireContext, ...]
+    layers: tuple[LayerContext, ...]
+    flag_depth: int
+
+
+@dataclass(frozen=True)
+class ShellContext:
+    """Context of shell.v.j2. interfaces: names of the AXI4-Stream ports with colons between."""
+
+    name: str
+    top: str
+    inputs: tuple[PortContext, ...]
+    outputs: tuple[PortContext, ...]
+    interfaces: str
+
+
+@dataclass(frozen=True)
+class SourcesContext:
+    """Context of filelist.f.j2, sources.tcl.j2 and sources.ys.j2; paths are relative to the build directory."""
+
+    top: str
+    shell: str
+    sources: tuple[str, ...]
+    memories: tuple[str, ...]
+
+
 def kernel_wrapper(name: str, kernel: Kernel, mem_prefix: str) -> str:
     """SystemVerilog of module `name`: hwgen_<stem> with one or more hwgen_rom per memory.
 
@@ -37,3 +109,62 @@ def kernel_wrapper(name: str, kernel: Kernel, mem_prefix: str) -> str:
 def memory_files(name: str, kernel: Kernel) -> dict[str, str]:
     """The $readmemh files of layer `name`: bare file name to text."""
     return {rom.file: rom.text() for rom in roms(name, kernel)}
+
+
+def emit(graph: Graph, out: Path) -> None:
+    """Writes out/rtl/ and out/mem/: the library modules that are used, one wrapper a layer, the tops, tool scripts."""
+    top = top_of(graph)
+    memories = {file: text for layer in top.inner for file, text in memory_files(layer.name, layer.kernel).items()}
+    modules = {f"{layer.name}.sv": kernel_wrapper(layer.name, layer.kernel, "mem/") for layer in top.inner}
+    modules |= _tops(top)
+    library = {path.name: path.read_text(encoding="utf-8") for path in library_files(_modules(top))}
+    _write(out / "mem", memories)
+    _write(out / "rtl", library | modules | _scripts(top, [*library, *modules], sorted(memories)))
+
+
+def _modules(top: Top) -> set[str]:
+    """Library modules that the emitted files instantiate."""
+    rom = {"hwgen_rom"} if any(layer.kernel.memories() for layer in top.layers) else set()
+    return {"hwgen_reset", "hwgen_fifo", *rom, *(f"hwgen_{layer.kernel.stem}" for layer in top.layers)}
+
+
+def _tops(top: Top) -> dict[str, str]:
+    signals = {boundary.value: boundary.signal for boundary in top.boundaries}
+    inputs = tuple(_port(port, signals[port.layer.sink], port.name) for port in top.inputs)
+    outputs = tuple(_port(port, signals[port.layer.source], top.inputs[chain].name)
+                    for port, chain in zip(top.outputs, top.chains, strict=True))
+    layers = tuple(LayerContext(layer.name, signals[layer.source], signals[layer.sink]) for layer in top.inner)
+    wires = tuple(map(_wire, top.boundaries))
+    interfaces = ":".join(port.signal for port in (*inputs, *outputs))
+    context = TopContext(top.name, top.model, inputs, outputs, wires, layers, top.flag_depth)
+    shell = ShellContext(_shell(top), top.name, inputs, outputs, interfaces)
+    return {f"{top.name}.sv": render("rtl/top.sv.j2", context), f"{shell.name}.v": render("rtl/shell.v.j2", shell)}
+
+
+def _shell(top: Top) -> str:
+    """The Verilog module around the top: no layer can have this name (hwgen.names)."""
+    return f"{top.model}_bd_top"
+
+
+def _port(port: TopPort, wire: str, flag: str) -> PortContext:
+    kernel = port.layer.kernel
+    return PortContext(port.name, port.signal, port.bus - 1, port.bus // 8 - 1, f"hwgen_{kernel.stem}",
+                       port.layer.name, tuple(kernel.parameters().items()), wire, flag)
+
+
+def _wire(boundary: Boundary) -> WireContext:
+    stream = boundary.stream
+    return WireContext(boundary.signal, stream.width - 1,
+                       f"from {boundary.layer}: {stream.beats} beats of {stream.lanes} x {stream.type} a frame")
+
+
+def _scripts(top: Top, sources: Iterable[str], memories: Iterable[str]) -> dict[str, str]:
+    context = SourcesContext(top.name, _shell(top), tuple(f"rtl/{name}" for name in sources),
+                             tuple(f"mem/{name}" for name in memories))
+    return {name: render(f"rtl/{name}.j2", context) for name in ("filelist.f", "sources.tcl", "sources.ys")}
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")

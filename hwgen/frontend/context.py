@@ -29,6 +29,7 @@ class Context:
         self.names: dict[str, str] = {}
         self.unquantized_weights: list[str] = []
         self.outputs = {output.name for output in model.graph.output}
+        self.used = self.outputs | {name for node in model.graph.node for name in node.input}
         self.taken = {name for node in model.graph.node for name in node.output}
         self._node_names: set[str] = set()
 

@@ -11,6 +11,7 @@ from hwgen.frontend.constants import Constant, QuantizedConstant, finite, times
 from hwgen.frontend.context import Context
 from hwgen.frontend.finn import parse_datatype
 from hwgen.frontend.registry import handles
+from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BipolarType, full_range
 from hwgen.ops.quantized import Dense
@@ -22,7 +23,7 @@ def matmul(context: Context, node: NodeProto) -> None:
     one_computed(context, node)
     value = context.real_value(node)
     weight = weight_matrix(context, node)
-    context.add(node, Dense(*transposed(weight), None), value)
+    add_dense(context, node, value, Dense(*transposed(weight), None))
 
 
 @handles("onnx", "Gemm")
@@ -37,7 +38,7 @@ def gemm(context: Context, node: NodeProto) -> None:
     straight = attributes.integer(node, "transB", 0) != 0
     integers, scale, zero = parts(weight) if straight else transposed(weight)
     scale = Tensor(times(scale.array, alpha(node, "alpha")))
-    context.add(node, Dense(integers, scale, zero, bias(context, node, integers.shape[0])), value)
+    add_dense(context, node, value, Dense(integers, scale, zero, bias(context, node, integers.shape[0])))
 
 
 def alpha(node: NodeProto, name: str) -> Array:
@@ -73,6 +74,15 @@ def weight_matrix(context: Context, node: NodeProto) -> QuantizedConstant:
         raise problem(node, "unsupported-form", f"its weights have shape {list(constant.shape)}",
                          "Only weight matrices of two dimensions are supported.")
     return constant if isinstance(constant, QuantizedConstant) else integer_weights(context, node, constant)
+
+
+def add_dense(context: Context, node: NodeProto, value: Value, op: Dense) -> None:
+    """The op, if the value's last axis fits its weights."""
+    columns = op.weight.shape[1]
+    if not value.shape or value.shape[-1] != columns:
+        raise problem(node, "shape-mismatch", f"a value of shape {[1, *value.shape]} does not fit weights "
+                      f"of {columns} inputs")
+    context.add(node, op, value)
 
 
 def integer_weights(context: Context, node: NodeProto, constant: Constant) -> QuantizedConstant:

@@ -13,7 +13,7 @@ from hwgen.ir.tensor import Tensor
 from hwgen.ops.quantized import BatchNorm, Elementwise, ElementwiseKind, Relu
 
 CONSTANT_RIGHT: dict[str, ElementwiseKind] = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div"}
-CONSTANT_LEFT: dict[str, ElementwiseKind] = {"Add": "add", "Sub": "rsub", "Mul": "mul", "Div": "rdiv"}
+CONSTANT_LEFT: dict[str, ElementwiseKind] = {"Add": "add", "Sub": "rsub", "Mul": "mul"}
 
 
 @handles("onnx", "Add", "Sub", "Mul", "Div", since=7)
@@ -23,6 +23,9 @@ def arithmetic(context: Context, node: NodeProto) -> None:
     if not left and not context.is_constant(context.input(node, 1)):
         raise problem(node, "unsupported-form", f"{node.op_type} joins two computed values",
                          "Joins are not supported by this version; one operand must be a constant.")
+    if left and node.op_type == "Div":
+        raise problem(node, "unsupported-form", "it divides a constant by a computed value",
+                      "Only division by a constant is supported.")
     value = context.real_value(node, 1 if left else 0)
     constant = context.frame(node, context.exact(node, 0 if left else 1), value)
     kind = (CONSTANT_LEFT if left else CONSTANT_RIGHT)[node.op_type]

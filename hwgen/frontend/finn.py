@@ -32,7 +32,7 @@ def parse_datatype(name: str) -> tuple[IntType, Fraction] | None:
 def multi_threshold(context: Context, node: NodeProto) -> None:
     """y = out_scale * #(x >= thresholds[c, :]) + out_bias; the channel is axis 1, or the last of NHWC."""
     value = context.real_value(node)
-    thresholds = np.sort(context.exact(node, 1), axis=-1)
+    thresholds = np.sort(np.atleast_1d(context.exact(node, 1)), axis=-1)
     if thresholds.ndim != 2 or thresholds.shape[0] not in (1, channels(node, value)):
         raise problem(node, "shape-mismatch", f"thresholds of shape {list(thresholds.shape)} do not fit a value "
                          f"of shape {[1, *value.shape]}")

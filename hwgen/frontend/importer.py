@@ -19,7 +19,7 @@ from hwgen.frontend.registry import family_of, lookup
 from hwgen.ir.graph import Graph, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, IntType, full_range
-from hwgen.ops.quantized import Dense, MultiThreshold, Quant, Softmax
+from hwgen.ops.quantized import Dense, MultiThreshold, Quant, Reshape, Softmax, TopK, Transpose
 
 READERS = (dense, elementwise, finn, outputs, qonnx, shapes)
 CONVOLUTIONAL = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "QLinearConv", "Resize",
@@ -31,11 +31,7 @@ MAX_FRAME = 1 << 24
 
 def load(path: Path, options: ImportOptions | None = None) -> Imported:
     """Read an ONNX file into a graph of the quantized level. Every problem is an HwgenError that names its place."""
-    try:
-        model = read(path)
-        return build(path, model, options or ImportOptions())
-    except UnicodeDecodeError as error:
-        raise HwgenError("not-onnx", str(path), "a name in the file is not text", EXPORT_AGAIN) from error
+    return build(path, read(path), options or ImportOptions())
 
 
 def build(path: Path, model: ModelProto, options: ImportOptions) -> Imported:
@@ -241,10 +237,9 @@ def refuse_inner_softmax(graph: Graph) -> None:
     """Softmax runs on the host, so nothing in hardware can follow it."""
     after: dict[str, str] = {}
     for node in graph.nodes:
-        source = node.name if isinstance(node.op, Softmax) else after.get(node.inputs[0])
-        if source is None:
-            continue
-        if isinstance(node.op, Dense | Quant | MultiThreshold):
+        source = after.get(node.inputs[0])
+        if source is not None and not isinstance(node.op, Reshape | Transpose | TopK):
             raise HwgenError("inner-softmax", source, f"node {node.name} computes on its result",
                              "Softmax is supported at the end of a model only; remove it from the middle.")
-        after.update(dict.fromkeys(node.outputs, source))
+        if source is not None or isinstance(node.op, Softmax):
+            after.update(dict.fromkeys(node.outputs, source or node.name))

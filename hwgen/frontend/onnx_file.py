@@ -24,6 +24,8 @@ EXPORT_AGAIN = "Export the model again."
 def read(path: Path) -> ModelProto:
     """The checked model with its external data inside. Errors name the file and the cause."""
     model = parse(path, file_bytes(path))
+    if any(isinstance(name, bytes) for name in names(model.graph)):
+        raise HwgenError("not-onnx", str(path), "a name in the file is not text", EXPORT_AGAIN)
     for tensor in tensors(model.graph):
         if tensor.data_location == TensorProto.EXTERNAL:
             inline(tensor, path.parent)
@@ -61,6 +63,18 @@ def parse(path: Path, data: bytes) -> ModelProto:
         raise HwgenError("not-onnx", str(path), "the file holds no ONNX graph",
                          "Give an ONNX file; copy or export it again if it should be one.")
     return model
+
+
+def names(graph: GraphProto) -> Iterator[object]:
+    """Every name; protobuf gives one that is not UTF-8 as bytes."""
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    for thing in (*graph.initializer, *graph.input, *graph.output):
+        yield thing.name
+    for annotation in graph.quantization_annotation:
+        yield annotation.tensor_name
+        yield from (entry.value for entry in annotation.quant_parameter_tensor_names)
 
 
 def tensors(graph: GraphProto) -> Iterator[TensorProto]:

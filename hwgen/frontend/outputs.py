@@ -59,8 +59,8 @@ def add_topk(context: Context, node: NodeProto, k: int) -> None:
     if not attributes.integer(node, "largest", 1) or not attributes.integer(node, "sorted", 1):
         raise problem(node, "unsupported-form", "TopK of the smallest or unsorted elements",
                          "Only largest=1 and sorted=1 are supported.")
-    if len(node.output) < 2 or not node.output[1]:
-        raise problem(node, "unsupported-form", "TopK has no output of indices", "Use the indices.")
+    if len(node.output) < 2 or not node.output[1] or node.output[0] in context.used:
+        raise problem(node, "unsupported-form", "the values of TopK are used", "Only its indices are supported.")
     context.add(node, TopK(k), value, output=1)
 
 

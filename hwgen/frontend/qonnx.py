@@ -100,9 +100,8 @@ def note_constant(context: Context, node: NodeProto, ratio: Array, kind: IntType
 def unquantized_warning(names: list[str]) -> str:
     """One warning for all constants that the file stores before their quantizer."""
     first = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return (f"{len(names)} constants are stored as floats before their quantizer ({first}): the integers are "
-            "recomputed with the quantizer's declared rounding, which differs from training's where that was not "
-            "exported (A2Q, floor)")
+    return (f"constants stored as floats before their quantizer: {first}; their integers are recomputed with the "
+            "quantizer's declared rounding, which is not training's where the export lost that (A2Q, floor)")
 
 
 def integer_type(context: Context, node: NodeProto) -> IntType:

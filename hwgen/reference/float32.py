@@ -157,15 +157,22 @@ def rounding(x: Array, mode: Rounding) -> Array:
 
 
 def distance(op: Quant, ratio: Array) -> Array:
-    """Steps between the ratio and the nearest place where the integer changes inside the type's range.
-
-    The places are k + 1/2, or the integers for directed modes.
-    """
-    half = 0.0 if op.rounding in DIRECTED else 0.5
+    """Steps between the ratio and the nearest place where the clipped integer changes."""
     shift = 0.0 if op.zero_point_inside else op.zero_point.array.astype(np.float64)
-    low, high = op.type.lo - shift + half, op.type.hi - shift - half
-    nearest = np.round(ratio - half) + half
-    return np.asarray(np.abs(ratio - np.clip(nearest, low, high)))
+    nearest = np.full(ratio.shape, np.inf)
+    for offset in (-2, -1, 0, 1):
+        code = np.clip(np.floor(ratio + shift) + offset, op.type.lo, op.type.hi - 1)
+        nearest = np.minimum(nearest, np.abs(ratio - border(code - shift, op.rounding)))
+    return nearest
+
+
+def border(code: Array, mode: Rounding) -> Array:
+    """Where rounding goes from this integer to the next one."""
+    if mode not in DIRECTED:
+        return np.asarray(code + 0.5)
+    early = {Rounding.FLOOR: code < np.inf, Rounding.CEIL: code == np.inf, Rounding.AWAY: code < 0,
+             Rounding.TOWARD_ZERO: code >= 0}
+    return np.asarray(code + early[mode])
 
 
 def count(op: MultiThreshold, x: Array) -> tuple[Array, Array, Array]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwgen import __version__
+from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph, Node
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel, Resources
@@ -75,9 +76,22 @@ def report_of(session: Session) -> dict[str, Any]:
         "verification": verification.report() if verification else None,
         "resources": _resources(session, estimate),
         "tool_versions": tool_versions(),
-        "names": dict(session.imported.names) if session.imported else {},
+        "names": _names(session),
         "warnings": list(session.warnings),
     }
+
+
+def _names(session: Session) -> dict[str, str]:
+    """Imported nodes and graph ports to the identifiers of the layers and streams that stand for them."""
+    if session.imported is None or "fold" not in session.graphs:
+        return {}
+    made_up, graph = session.imported.names, session.graphs["fold"]
+    names = {made_up.get(origin, origin): node.name for node in graph.nodes for origin in node.origin}
+    wires = (*session.design.inputs, *session.design.outputs) if session.design else ()
+    signals = {wire.value: wire.signal for wire in wires}
+    ports = {port.name: signals[port.value] for port in graph.ports.values()
+             if isinstance(port, InputPort | OutputPort) and port.value in signals}
+    return names | ports
 
 
 def _options(session: Session) -> dict[str, Any]:

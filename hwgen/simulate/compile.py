@@ -24,6 +24,7 @@ from hwgen.toolchain import (
 )
 
 LIBRARY = "libdesign.so"
+PRINT = "harness_print.hpp"
 _TOOLS = ("verilator", "g++", "perl")
 _RUNTIME = ("verilated", "verilated_dpi", "verilated_threads")
 _FLAGS = ("-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-faligned-new", "-w", "-DVERILATOR=1",
@@ -78,8 +79,8 @@ def compiled(build: Path, design: Design, *, waves: bool = False, cache: Path | 
     shelf = cache_folder(cache)
     header, harness, sources = _header(design), folder("sim") / "harness.cpp", rtl_sources(build)
     texts = [part for source in sources for part in (source.name, source.read_bytes())]
-    key = content_key([str(versions(*_TOOLS)), str(waves), header, harness.read_bytes(), Path(__file__).read_bytes(),
-                       design.top, *texts])
+    key = content_key([str(versions(*_TOOLS)), str(waves), design.top, header, harness.read_bytes(),
+                       harness.with_name(PRINT).read_bytes(), Path(__file__).read_bytes(), *texts])
     job = _Job(build, design.top, sources, header, harness, waves, shelf, find_verilator(cache), announce)
     return cached(shelf, "harness", key, job.make) / LIBRARY
 
@@ -148,7 +149,8 @@ class _Job:
     def _runtime(self) -> list[str]:
         """Objects of Verilator's own runtime, compiled once."""
         names = [*_RUNTIME, *(["verilated_vcd_c"] if self.waves else [])]
-        key = content_key([str(versions(*_TOOLS)), str(self.tool.root), *self._flags, *names])
+        key = content_key([str(versions(*_TOOLS)), str(self.tool.root), *self._flags, *names,
+                           self.harness.with_name(PRINT).read_bytes()])
 
         def make(fresh: Path) -> None:
             self._compile_all(fresh, [(["-O2"], self.tool.root / "include" / f"{name}.cpp") for name in names])
@@ -172,7 +174,7 @@ class _Job:
     @property
     def _flags(self) -> list[str]:
         traced = int(self.waves)
-        return [*_FLAGS, f"-DVM_TRACE={traced}", f"-DVM_TRACE_VCD={traced}"]
+        return [*_FLAGS, f"-include{self.harness.with_name(PRINT)}", f"-DVM_TRACE={traced}", f"-DVM_TRACE_VCD={traced}"]
 
     def _compile(self, folder: Path, arguments: list[str]) -> None:
         include = self.tool.root / "include"

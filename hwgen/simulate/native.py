@@ -115,7 +115,8 @@ def _simulation(library: Path, build: Path, vcd: Path | None, seed: int) -> Iter
     try:
         error = api.hwgen_error(handle).decode(errors="replace")
         if error:
-            raise HwgenError("simulator-start", str(build), error, "Check that the memory files in mem/ are complete.",
+            raise HwgenError("simulator-start", str(build), error,
+                             "Build again; if it stays, this is a bug of hwgen: please report it.",
                              exit_code=Exit.VERIFICATION_FAILED)
         yield api, handle
     finally:

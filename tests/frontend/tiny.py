@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from hwgen.frontend import Imported, ImportOptions, load
@@ -19,7 +18,9 @@ INT8 = ImportOptions(input_types={None: (IntType(-128, 127), Fraction(1))})
 Shape = Sequence[int | str]
 
 
-def node(op: str, inputs: Sequence[str], output: str = "y", *, name: str = "", domain: str = "", **attributes: Any) -> NodeProto:
+def node(
+    op: str, inputs: Sequence[str], output: str = "y", *, name: str = "", domain: str = "", **attributes: Any
+) -> NodeProto:
     """A node of one output."""
     return helper.make_node(op, list(inputs), [output], name=name or f"{op.lower()}_node", domain=domain, **attributes)
 
@@ -36,10 +37,8 @@ def model(nodes: Sequence[NodeProto], constants: Mapping[str, Any] | None = None
     """A model of input x and the given outputs. Lists of floats become float32, integers int64."""
     stored = [numpy_helper.from_array(array(value), name) for name, value in (constants or {}).items()]
     graph = helper.make_graph(nodes, "tiny", [helper.make_tensor_value_info("x", element, x)],
-                              [helper.make_tensor_value_info(name, onnx.TensorProto.UNDEFINED, None) for name in outputs],
+                              [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
                               stored)
-    for output in graph.output:
-        output.type.tensor_type.elem_type = TensorProto.FLOAT
     for name, kind in (annotations or {}).items():
         entry = graph.quantization_annotation.add(tensor_name=name)
         entry.quant_parameter_tensor_names.add(key="finn_datatype", value=kind)

@@ -91,7 +91,24 @@ def test_failed_rtl_check_is_a_problem(tmp_path: Path) -> None:
     result = simulate(toy_build(tmp_path / "b"), DESIGN, inputs, {"highest": inputs["x"], "y": inputs["x"]})
     assert not result.ok
     assert "a check in the RTL failed: " in result.problems[0]
-    assert "hwgen_toy_offset.sv" in result.problems[0]
+    assert re.search(r"hwgen_toy_offset\.sv:\d+: .*toy_top\.offset: value out of range", result.problems[0])
+
+
+MEMORIES = {"missing": (None, r"\$readmem file not found"), "not-hexadecimal": ("1\ng\n", "syntax error"),
+            "too-long": ("1\n" * 9, "address beyond bounds")}
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_bad_memory_file_is_refused(name: str, tmp_path: Path, seed: int, capfd: pytest.CaptureFixture[str]) -> None:
+    text, report = MEMORIES[name]
+    build = toy_build(tmp_path / "b")
+    (build / "mem" / "toy_offset.mem").unlink()
+    if text is not None:
+        (build / "mem" / "toy_offset.mem").write_text(text)
+    with pytest.raises(HwgenError, match=f"simulator-start: .*toy_offset.mem.*{report}") as caught:
+        run(build, seed)
+    assert caught.value.exit_code == Exit.VERIFICATION_FAILED
+    assert "%" not in capfd.readouterr().out
 
 
 def test_time_limit(tmp_path: Path, seed: int) -> None:
