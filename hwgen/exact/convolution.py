@@ -9,7 +9,7 @@ import numpy as np
 
 from hwgen.errors import HwgenError
 from hwgen.exact.dense import aligned, integer_weights, typed
-from hwgen.exact.expression import AffineStage, affine
+from hwgen.exact.expression import AffineStage, Expression, affine
 from hwgen.exact.surd import sign
 from hwgen.exact.view import Site, View, linear, map_view
 from hwgen.ir.tensor import Array, Tensor
@@ -84,7 +84,8 @@ def fold_conv(filters: Filters, geometry: Geometry, view: View, site: Site) -> V
 def fold_max_pool(geometry: Geometry, view: View, site: Site) -> View:
     """On the integers: max(f(a)) = f(max(a)) where f rises, f(min(a)) where it falls; the border never wins."""
     view = map_view(view, site)
-    falling = np.array([_falls(view, c) for c in range(view.shape[0])])
+    expression = view.expression.mapped(lambda t: Tensor(np.broadcast_to(t.array.reshape(-1), (view.shape[0],))))
+    falling = np.array([_falls(expression, c) for c in range(view.shape[0])])
     falling = falling[:1] if (falling == falling[0]).all() else falling
     low, high = site.range(view.source)
     border = Tensor(np.where(falling, high, low))
@@ -155,10 +156,6 @@ def _matrix(weights: Array, members: Array, channels: int) -> Array:
     return full.reshape(rows, -1)
 
 
-def _falls(view: View, channel: int) -> bool:
-    direction = 1
-    for stage in view.expression.stages:
-        if isinstance(stage, AffineStage):
-            slope = stage.scale.array.reshape(-1)
-            direction *= sign(slope[channel if slope.size > 1 else 0]) or 1
-    return direction < 0
+def _falls(expression: Expression, channel: int) -> bool:
+    """Whether a function whose parameters are given per channel falls anywhere: an odd number of stages does."""
+    return sum(not stage.rises(channel) for stage in expression.stages) % 2 == 1

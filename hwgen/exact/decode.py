@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hwgen.errors import HwgenError
-from hwgen.exact.expression import AffineStage, ReluStage
+from hwgen.exact.activations import RELU
+from hwgen.exact.expression import AffineStage
 from hwgen.exact.view import View
 from hwgen.host import Decode
 from hwgen.ir.tensor import Array, Tensor
@@ -18,7 +19,7 @@ def decode_of(view: View, name: str) -> Decode:
     """
     first, *rest = view.expression.stages
     assert isinstance(first, AffineStage)
-    if any(not isinstance(stage, ReluStage) for stage in rest):
+    if any(stage != RELU for stage in rest):
         raise HwgenError("float-tail", name, "arithmetic follows an unquantized activation function at the output",
                          "Quantize the activation, or end the network before it.")
     tail = (*("relu" for _ in rest), *view.tail)

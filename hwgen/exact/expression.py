@@ -6,9 +6,9 @@ stage can evaluate a point exactly and can pull a condition on its output back t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from math import floor
 
 import numpy as np
@@ -41,7 +41,28 @@ Change = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class AffineStage:
+class Stage(ABC):
+    """A monotone real function, the same or another for each element."""
+
+    @abstractmethod
+    def mapped(self, change: Change) -> Stage:
+        """Every parameter changed: broadcast, moved, or taken by index."""
+
+    @abstractmethod
+    def evaluate(self, x: Real | int, index: int) -> Real | int:
+        """The exact value at x."""
+
+    @abstractmethod
+    def pull_back(self, condition: HalfLine, index: int) -> Condition:
+        """The condition on x under which `condition` holds for the value."""
+
+    def rises(self, index: int) -> bool:
+        """Whether the function never falls."""
+        return True
+
+
+@dataclass(frozen=True)
+class AffineStage(Stage):
     """x -> scale * x + offset; object arrays of exact reals, broadcastable to the value's shape."""
 
     scale: Tensor
@@ -61,29 +82,13 @@ class AffineStage:
         bound = (condition.bound - offset) / slope
         return replace(condition, bound=bound, below=condition.below != (direction < 0))
 
+    def rises(self, index: int) -> bool:
+        return sign(self.scale.array.flat[index]) >= 0
+
     def after(self, earlier: AffineStage) -> AffineStage:
         """This stage applied to the result of an earlier one, as one stage."""
         return affine(self.scale.array * earlier.scale.array,
                       self.scale.array * earlier.offset.array + self.offset.array)
-
-
-@dataclass(frozen=True)
-class ReluStage:
-    """x -> max(x, 0)."""
-
-    def mapped(self, change: Change) -> ReluStage:
-        return self
-
-    def evaluate(self, x: Real | int, index: int) -> Real | int:
-        return x if sign(x) > 0 else Fraction(0)
-
-    def pull_back(self, condition: HalfLine, index: int) -> Condition:
-        """max(x, 0) >= b always holds for b <= 0, max(x, 0) <= b never for b < 0; else the bound is the same."""
-        at_zero = condition.holds(Fraction(0))
-        return condition if at_zero == condition.below else at_zero
-
-
-Stage = AffineStage | ReluStage
 
 
 def affine(scale: object, offset: object) -> AffineStage:

@@ -16,9 +16,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from hwgen.errors import HwgenError
+from hwgen.exact.activations import RELU, BendStage, ClipStage
 from hwgen.exact.channels import per_channel
 from hwgen.exact.dense import fold_dense
-from hwgen.exact.expression import ReluStage, affine
+from hwgen.exact.expression import affine
 from hwgen.exact.quantizer import CountQuantizer, Quantizer, UniformQuantizer
 from hwgen.exact.ranking import fold_argmax
 from hwgen.exact.surd import reciprocal, sqrt
@@ -198,7 +199,38 @@ class Relu(QuantizedOp):
 
     def fold(self, view: View, site: Site) -> View:
         refuse_tail(view, site)
-        return view.then(ReluStage())
+        return view.then(RELU)
+
+
+@dataclass(frozen=True)
+class Clip(QuantizedOp):
+    """y = min(max(x, low), high); None is no limit (Clip, HardTanh, Relu6)."""
+
+    low: float | None
+    high: float | None
+
+    def fold(self, view: View, site: Site) -> View:
+        refuse_tail(view, site)
+        low, high = (None if limit is None else Fraction(limit) for limit in (self.low, self.high))
+        if low is not None and high is not None and low > high:
+            raise HwgenError("bad-clip", site.name, f"its lower limit {self.low} is above its upper limit {self.high}",
+                             "Exchange the limits.")
+        return view.then(ClipStage(low, high))
+
+
+@dataclass(frozen=True)
+class LeakyRelu(QuantizedOp):
+    """y = x for x >= 0, slope * x below; slope is broadcastable to the value's shape (PRelu)."""
+
+    slope: Tensor
+
+    def fold(self, view: View, site: Site) -> View:
+        refuse_tail(view, site)
+        slope = self.slope.fractions()
+        if any(s < 0 for s in slope.ravel()):
+            raise HwgenError("negative-slope", site.name, "a negative slope makes the function fall and rise",
+                             "Train with slopes that are not negative.")
+        return view.then(BendStage(Tensor(slope)))
 
 
 @dataclass(frozen=True)
