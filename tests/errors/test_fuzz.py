@@ -19,7 +19,8 @@ ROUNDS = 400
 FORMS = ["reshape_exporter", "reshape_sliced", "batch_norm", "topk", "constants", "squeeze", "argmax",
          "gemm_attributes"]
 OPS = ["Quant", "BipolarQuant", "MultiThreshold", "MatMul", "Gemm", "Reshape", "Transpose", "Softmax", "TopK",
-       "Squeeze", "Concat", "ConstantOfShape", "Range", "Tile", "Expand", "BatchNormalization", "Conv", "Cast", "Pow", "Gather"]
+       "Squeeze", "Concat", "ConstantOfShape", "Range", "Tile", "Expand", "BatchNormalization", "Conv", "Cast", "Pow",
+       "Gather"]
 VALUES = [1, -1, 10**15, 0.5, float("nan"), float("inf"), "text", [1, 2], [0.5], [-5]]
 ARRAYS = [np.array(np.nan, np.float32), np.zeros((2, 2), np.float32), np.array([0]), np.array([10**15]),
           np.array([True]), np.array(["a"], object), np.ones((1, 1, 1, 4), np.float16), np.array(0, np.float32)]
