@@ -149,10 +149,7 @@ def run_node(node: NodeProto, inputs: Sequence[Array | None], version: int) -> l
     feeds = {name: array for name, array in zip(node.input, inputs, strict=True) if name}
     infos = [helper.make_tensor_value_info(name, 1, None) for name in dict.fromkeys(names)]
     outputs = [helper.make_tensor_value_info(name, 1, None) for name in node.output if name]
-    standard = NodeProto()
-    standard.CopyFrom(node)
-    standard.domain = ""
-    graph = helper.make_graph([standard], "fold", infos, outputs)
+    graph = helper.make_graph([node], "fold", infos, outputs)
     with np.errstate(all="ignore"):
         results = ReferenceEvaluator(graph, opsets={"": version}).run(None, feeds)
     return [np.asarray(result) for result in results]
