@@ -67,3 +67,13 @@ def hostile_network() -> Graph:
 
 def _cycle(count: int) -> list[str]:
     return [HOSTILE[i % len(HOSTILE)] + " " * (i // len(HOSTILE)) for i in range(count)]
+
+
+def beats_network() -> Graph:
+    """Six 4-bit inputs in three beats, an integer layer, two outputs in two beats."""
+    builder = GraphBuilder("beats", Level.QUANTIZED)
+    builder.add_input(Value("x", (6,), REAL))
+    builder.add("quant_in", quant(0.5, full_range(4, True)), ["x"], ["v0"])
+    weights = np.random.default_rng(3).integers(-2, 2, (2, 6))
+    builder.add("fc0", Dense(Tensor(weights), Tensor(0.5), Tensor(0.0), None), ["v0"], ["y"])
+    return size_fifos(lowered(builder.build(["y"])))

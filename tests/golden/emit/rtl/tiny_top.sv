@@ -67,7 +67,7 @@ module tiny_top (
         .rst(rst),
         .s_axis_tdata(s_axis_x_tdata),
         .s_axis_tkeep(s_axis_x_tkeep),
-        .s_axis_tvalid(s_axis_x_tvalid && !rst),
+        .s_axis_tvalid(s_axis_x_tvalid),
         .s_axis_tready(hwgen_open_x_tready),
         .s_axis_tlast(s_axis_x_tlast),
         .m_axis_tdata(v0_stream_tdata),
