@@ -60,10 +60,11 @@ def network(kinds: tuple[IntType, ...], weights: IntType, sizes: tuple[int, ...]
     return builder.build([name])
 
 
-def built(folder: Path, graph: Graph, folding: Mapping[str, Fold], frames: int = 64) -> Built:
-    """Folded, with FIFOs, emitted, with random vectors."""
+def built(folder: Path, graph: Graph, folding: Mapping[str, Fold], frames: int = 64, cycles: int = 0) -> Built:
+    """Folded as given, or to so many cycles a frame, with FIFOs, emitted, with random vectors."""
     *_, (_, hardware) = lower(graph)
-    folded = fold(hardware, board=boards.load("pynq"), clock_mhz=100.0, fps=None, folding=folding)
+    folded = fold(hardware, board=boards.load("pynq"), clock_mhz=100.0,
+                  fps=1e8 / cycles if cycles else None, folding=folding or None)
     sized = size_fifos(folded)
     design = emit_build(sized, folder)
     return Built(folder, sized, design, make_vectors(sized, {}, frames, seed=1))
