@@ -13,7 +13,7 @@ def replay(build: Path, console: Console, *, frames: int | None, stalls: tuple[f
            waves: Path | None) -> Exit:
     """Simulate and print what differs. Exit 1 on any difference; raises HwgenError not-a-build, tool-missing."""
     result = simulate_build(build, stalls=stalls, seed=seed, waves=waves, frames=frames,
-                            announce=lambda text: console.stage("Simulating", text, style="note"))
+                            announce=console.announce)
     wrong = sum(mismatch.count for mismatch in result.mismatches)
     measured = "" if result.cycles_per_frame is None else f"; {result.cycles_per_frame:,} cycles a frame"
     console.stage("Simulated", f"{count(result.frames, 'frame')} in {count(result.total_cycles, 'cycle')}: "

@@ -88,11 +88,10 @@ def simulated(target: Target, graph: Graph, model: IntegerModel, inputs: Mapping
     """Every integer value by name, as it leaves the simulated RTL. HwgenError "rtl-mismatch" (exit code 1)."""
     sized = size_fifos(folded(graph, target, resolve(target)))
     integers = model.encode(inputs)
-    expected = model.activations(integers)
+    expected = IntegerModel(sized).activations(integers)
     with tempfile.TemporaryDirectory(prefix="hwgen-run-") as folder:
         design = emit_build(sized, Path(folder))
-        result = simulate(Path(folder), design, integers, expected,
-                          announce=lambda text: console.stage("Simulating", text, style="note"))
+        result = simulate(Path(folder), design, integers, expected, announce=console.announce)
     if not result.ok:
         raise HwgenError("rtl-mismatch", "the simulated RTL", str((*result.mismatches, *result.problems)[0]),
                          "This is a bug of hwgen: please report it with the model.", exit_code=Exit.VERIFICATION_FAILED)

@@ -134,7 +134,7 @@ def simulated(folder: Path, called: Path, design: Design, vectors: Vectors, seed
               console: Console) -> tuple[SimResult, ...]:
     """One run for each of STALLS; `called` is what the folder will be called. HwgenError tool-missing (exit code 3)."""
     return tuple(simulate(folder, design, vectors.integers, vectors.values, stalls=stalls, seed=seed, called=called,
-                          announce=lambda text: console.stage("Simulating", text, style="note")) for stalls in STALLS)
+                          announce=console.announce) for stalls in STALLS)
 
 
 @dataclass(frozen=True)

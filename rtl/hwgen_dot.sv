@@ -1,7 +1,7 @@
-// sum = sum over k < N of a[k] * w[k] modulo 2**OUT_WIDTH: products, a register, then a pipelined adder tree.
+// sum = sum over k < N of a[k] * w[k] modulo 2**OUT_WIDTH: multipliers, a register, then a pipelined adder tree.
 //
 // Element k is bits k*A_WIDTH of `a` and k*W_WIDTH of `w`. LATENCY = 1 + clog2(N) cycles, one sum a cycle.
-// The types are those of hwgen_product; the sum is two's complement.
+// The types are those of hwgen_product.
 `default_nettype none
 module hwgen_dot #(
     parameter int N         = 4,
@@ -11,7 +11,6 @@ module hwgen_dot #(
     parameter int W_WIDTH   = 4,
     parameter int W_SIGNED  = 1,
     parameter int W_BIPOLAR = 0,
-    parameter int W_TERNARY = 0,
     parameter int OUT_WIDTH = 10
 ) (
     input  wire logic                 clk,
@@ -33,8 +32,7 @@ module hwgen_dot #(
           .A_BIPOLAR(A_BIPOLAR),
           .W_WIDTH  (W_WIDTH),
           .W_SIGNED (W_SIGNED),
-          .W_BIPOLAR(W_BIPOLAR),
-          .W_TERNARY(W_TERNARY)
+          .W_BIPOLAR(W_BIPOLAR)
       ) u_product (
           .a(a[k*A_WIDTH+:A_WIDTH]),
           .w(w[k*W_WIDTH+:W_WIDTH]),

@@ -4,7 +4,7 @@
 // -ceil(MW/2) and counts ones; y is that count with the constant bit MW mod 2 below it, so no adder is spent on it.
 // s_axis: MW/SIMD beats of SIMD bits, element 0 lowest. m_axis: MH/PE beats of PE sums, ACC_WIDTH bits each, two's complement.
 // Weight word: address fold*(MW/SIMD) + column, bit pe*SIMD + simd is W[fold*PE+pe, column*SIMD+simd].
-// Cycles: (MH/PE)*(MW/SIMD) a frame, no bubble. Latency from a fold's last step to its beat: 3 + popcount's LATENCY.
+// Cycles: (MH/PE)*(MW/SIMD) a frame, no bubble. Latency from a fold's last step to its beat: 3 + DOT_LATENCY.
 `default_nettype none
 module hwgen_mvau_xnor #(
     parameter int MW        = 8,  // columns
@@ -12,7 +12,8 @@ module hwgen_mvau_xnor #(
     parameter int PE        = 2,  // rows a cycle; divides MH
     parameter int SIMD      = 4,  // columns a cycle; divides MW
     parameter int ACC_WIDTH = 5,  // bits of a sum
-    parameter int ROM_REG   = 0   // 1: one more register after the ROM (block RAM)
+    parameter int ROM_REG   = 0,  // 1: one more register after the ROM (block RAM)
+    parameter int DOT_LATENCY = 3  // cycles of the popcount, at least hwgen_bit_sum's own
 ) (
     input  wire logic                                                                    clk,
     input  wire logic                                                                    rst,
@@ -30,7 +31,6 @@ module hwgen_mvau_xnor #(
   localparam int FOLDS = MH / PE;
   localparam int ADDR_WIDTH = COLUMNS * FOLDS > 1 ? $clog2(COLUMNS * FOLDS) : 1;
   localparam int COUNT_WIDTH = $clog2(SIMD + 1);
-  localparam int LATENCY = SIMD <= 3 ? 1 : SIMD <= 9 ? 2 : 3 + $clog2((SIMD + 17) / 18);
 
   logic en, valid, last, sum_valid, sum_last;
   logic [SIMD-1:0] x;
@@ -68,23 +68,24 @@ module hwgen_mvau_xnor #(
     end
 
     for (genvar p = 0; p < PE; p++) begin : gen_pe
-      hwgen_popcount #(
-          .N        (SIMD),
-          .XNOR     (1),
-          .OUT_WIDTH(COUNT_WIDTH)
+      hwgen_bit_sum #(
+          .BITS     (SIMD),
+          .COLUMNS  (1),
+          .HEIGHTS  (16'(SIMD)),
+          .OUT_WIDTH(COUNT_WIDTH),
+          .LATENCY  (DOT_LATENCY)
       ) u_popcount (
-          .clk  (clk),
-          .en   (en),
-          .a    (x),
-          .b    (w[p*SIMD+:SIMD]),
-          .count(counts[p*COUNT_WIDTH+:COUNT_WIDTH])
+          .clk(clk),
+          .en (en),
+          .d  (~(x ^ w[p*SIMD+:SIMD])),
+          .sum(counts[p*COUNT_WIDTH+:COUNT_WIDTH])
       );
       assign m_axis_tdata[p*ACC_WIDTH+:ACC_WIDTH] = {ones[p*(ACC_WIDTH-1)+:ACC_WIDTH-1], 1'(MW % 2)};
     end
   endgenerate
 
   hwgen_valid_delay #(
-      .CYCLES(LATENCY)
+      .CYCLES(DOT_LATENCY)
   ) u_delay (
       .clk     (clk),
       .rst     (rst),

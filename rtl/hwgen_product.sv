@@ -1,7 +1,6 @@
 // p = a * w, combinational, A_WIDTH + W_WIDTH bits: two's complement unless both sides are unsigned.
 //
-// A bipolar side has one bit, 0 for -1 and 1 for +1: the product is the other side or its negative. A ternary weight
-// (two bits, signed, never -2) chooses among the other side, its negative and 0.
+// A bipolar side has one bit, 0 for -1 and 1 for +1: the product is the other side or its negative.
 `default_nettype none
 module hwgen_product #(
     parameter int A_WIDTH   = 4,
@@ -9,8 +8,7 @@ module hwgen_product #(
     parameter int A_BIPOLAR = 0,
     parameter int W_WIDTH   = 4,
     parameter int W_SIGNED  = 1,
-    parameter int W_BIPOLAR = 0,
-    parameter int W_TERNARY = 0
+    parameter int W_BIPOLAR = 0
 ) (
     input  wire logic [        A_WIDTH-1:0] a,
     input  wire logic [        W_WIDTH-1:0] w,
@@ -21,18 +19,14 @@ module hwgen_product #(
   generate
     if (A_BIPOLAR != 0 && W_BIPOLAR != 0) begin : gen_product
       assign p = {a ^ w, 1'b1};
-    end else if (W_BIPOLAR != 0 || W_TERNARY != 0) begin : gen_product
+    end else if (W_BIPOLAR != 0) begin : gen_product
       logic [P_WIDTH-1:0] wide;
       if (A_SIGNED != 0) begin : gen_wide
         assign wide = P_WIDTH'($signed(a));
       end else begin : gen_wide
         assign wide = P_WIDTH'(a);
       end
-      if (W_BIPOLAR != 0) begin : gen_choice
-        assign p = w[0] ? wide : -wide;
-      end else begin : gen_choice
-        assign p = w[1] ? -wide : w[0] ? wide : '0;
-      end
+      assign p = w[0] ? wide : -wide;
     end else if (A_BIPOLAR != 0) begin : gen_product
       logic [P_WIDTH-1:0] wide;
       if (W_SIGNED != 0) begin : gen_wide

@@ -17,9 +17,10 @@ from hwgen.stream import Stream
 
 @dataclass(frozen=True)
 class Channel:
-    """One top-level stream: the port's identifier, the layout of a frame, and the bytes of tdata."""
+    """One port of the host: its identifier, the top-level stream that it uses, a frame's layout, the bytes of tdata."""
 
     name: str
+    signal: str
     stream: Stream
     tdata_bytes: int
 
@@ -29,6 +30,7 @@ class HostPort:
     """One entry of the tables INPUTS and OUTPUTS in accelerator.py.j2; the texts are Python."""
 
     name: str
+    signal: str
     type: str
     elements: int
     beats: int
@@ -71,8 +73,8 @@ def _port(channel: Channel, shape: tuple[int, ...], options: str) -> HostPort:
     kind = stream.type
     layout = (f"Layout({stream.elements}, {stream.lanes}, {kind.bits}, {kind.lo}, {kind.hi}, {kind == BIPOLAR}, "
               f"{channel.tdata_bytes})")
-    return HostPort(channel.name, str(kind), stream.elements, stream.beats, 8 * channel.tdata_bytes, shape,
-                    ", ".join(map(str, shape)), layout, options)
+    return HostPort(channel.name, channel.signal, str(kind), stream.elements, stream.beats, 8 * channel.tdata_bytes,
+                    shape, ", ".join(map(str, shape)), layout, options)
 
 
 def _input_options(port: InputPort) -> str:

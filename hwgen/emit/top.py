@@ -10,7 +10,7 @@ from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph, Node
 from hwgen.kernels.base import Kernel
 from hwgen.names import Names
-from hwgen.passes.size_fifos import modelled_timing
+from hwgen.passes.size_fifos import Timing, modelled_timing
 from hwgen.stream import Stream
 
 
@@ -49,7 +49,11 @@ class TopPort:
 
 @dataclass(frozen=True)
 class Top:
-    """The top module <model>_top. chains[i]: the index of the input that output i is computed from."""
+    """The top module <model>_top.
+
+    chains[i]: the index of the input that output i is computed from; cycles: steady-state cycles between frames;
+    flag_depth: beats of the FIFO that takes each frame's flag from its input adapter to its output adapter.
+    """
 
     model: str
     inputs: tuple[TopPort, ...]
@@ -57,6 +61,7 @@ class Top:
     layers: tuple[Layer, ...]
     boundaries: tuple[Boundary, ...]
     chains: tuple[int, ...]
+    cycles: int
     flag_depth: int
 
     @property
@@ -81,7 +86,9 @@ def top_of(graph: Graph) -> Top:
                        for layer, value in inner)
     inputs, outputs = _inputs(graph, layers), _outputs(graph, layers)
     chains = tuple(_chain(port, inputs, layers) for port in outputs)
-    return Top(Names().of(graph.name), inputs, outputs, layers, boundaries, chains, _flag_depth(graph))
+    timing = modelled_timing(graph)
+    return Top(Names().of(graph.name), inputs, outputs, layers, boundaries, chains, timing.cycles_per_frame,
+               _flag_depth(timing))
 
 
 def _layer(name: str, node: Node) -> Layer:
@@ -123,11 +130,10 @@ def _chain(output: TopPort, inputs: tuple[TopPort, ...], layers: tuple[Layer, ..
     return [port.value for port in inputs].index(value)
 
 
-def _flag_depth(graph: Graph) -> int:
+def _flag_depth(timing: Timing) -> int:
     """Beats of the FIFO for a frame's flag: more than there are frames under way when nothing stalls.
 
     A full FIFO holds back the input until a frame has left: that never blocks, because a frame needs no later one.
     """
-    timing = modelled_timing(graph)
     frames = -(-timing.latency // timing.cycles_per_frame) + 1
-    return int(1 + (1 << frames.bit_length()))
+    return 1 + (1 << frames.bit_length())

@@ -10,7 +10,7 @@ from hwgen.emit.host import emit as emit_host
 from hwgen.emit.top import Top, TopPort, top_of
 from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph
-from hwgen.passes.size_fifos import modelled_timing
+from hwgen.names import Names
 from hwgen.simulate.design import Design, Wire
 
 
@@ -18,8 +18,11 @@ def emit_build(graph: Graph, out: Path) -> Design:
     """Write the files of a graph of the hardware level; returns what a simulation must know of them."""
     top = top_of(graph)
     rtl.emit(graph, out)
-    inputs = [(_channel(port), host) for port in top.inputs for host in port.hosts if isinstance(host, InputPort)]
-    outputs = [(_channel(port), host) for port in top.outputs for host in port.hosts if isinstance(host, OutputPort)]
+    sources, sinks = Names(), Names()
+    inputs = [(_channel(port, sources.of(host.name)), host) for port in top.inputs for host in port.hosts
+              if isinstance(host, InputPort)]
+    outputs = [(_channel(port, sinks.of(host.name)), host) for port in top.outputs for host in port.hosts
+               if isinstance(host, OutputPort)]
     emit_host(top.model, inputs, outputs, out)
     return design_of(graph, top)
 
@@ -27,7 +30,7 @@ def emit_build(graph: Graph, out: Path) -> Design:
 def design_of(graph: Graph, top: Top) -> Design:
     """The streams of the top, as a simulation sees them."""
     boundaries = tuple(Wire(b.signal, b.value, b.layer, _channels(graph, b.value), b.stream) for b in top.boundaries)
-    return Design(top.name, modelled_timing(graph).cycles_per_frame, tuple(_wire(graph, port) for port in top.inputs),
+    return Design(top.name, top.cycles, tuple(_wire(graph, port) for port in top.inputs),
                   tuple(_wire(graph, port) for port in top.outputs), boundaries)
 
 
@@ -40,5 +43,5 @@ def _channels(graph: Graph, value: str) -> int:
     return shape[-1] if shape else 1
 
 
-def _channel(port: TopPort) -> Channel:
-    return Channel(port.name, port.stream, port.bus // 8)
+def _channel(port: TopPort, name: str) -> Channel:
+    return Channel(name, port.signal, port.stream, port.bus // 8)

@@ -6,14 +6,15 @@ Expressions of plain constants are evaluated by onnx.reference in their own ONNX
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto, TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from hwgen.errors import HwgenError
+from hwgen.frontend import attributes
 from hwgen.frontend.attributes import problem
 from hwgen.frontend.onnx_file import EXPORT_AGAIN, one_line
 from hwgen.ir.tensor import Array, Tensor
@@ -112,6 +113,8 @@ def fold(node: NodeProto, inputs: Sequence[AnyConstant | None], version: int) ->
         arrays = evaluate(node, plain, version)
         return [Constant(name, array) for name, array in zip(node.output, arrays, strict=False)]
     first = inputs[0]
+    if isinstance(first, QuantizedConstant) and casts_to_float(node):
+        return [replace(first, name=node.output[0])]
     if node.op_type not in MOVES or not isinstance(first, QuantizedConstant) or len(quantized) > 1:
         raise problem(node, "quantized-constant", f"{node.op_type} computes on the quantized constant "
                       f"{quantized[0].name}",
@@ -120,6 +123,11 @@ def fold(node: NodeProto, inputs: Sequence[AnyConstant | None], version: int) ->
     integers, scale, zero = (evaluate(node, [part, *rest], version)[0]
                              for part in (first.integers, first.scale, first.zero_point))
     return [QuantizedConstant(node.output[0], integers, scale, zero, first.type)]
+
+
+def casts_to_float(node: NodeProto) -> bool:
+    """A Cast that changes nothing about real numbers."""
+    return node.op_type == "Cast" and attributes.integer(node, "to", 0) in (TensorProto.FLOAT, TensorProto.DOUBLE)
 
 
 def evaluate(node: NodeProto, inputs: Sequence[Array | None], version: int) -> list[Array]:

@@ -17,7 +17,6 @@ from hwgen.ir.tensor import Array
 
 MAX_BYTES = 1 << 30
 OPSETS = range(9, 22)
-STANDARD_DOMAINS = ("", "ai.onnx")
 EXPORT_AGAIN = "Export the model again."
 
 
@@ -26,6 +25,8 @@ def read(path: Path) -> ModelProto:
     model = parse(path, file_bytes(path))
     if any(isinstance(name, bytes) for name in names(model.graph)):
         raise HwgenError("not-onnx", str(path), "a name in the file is not text", EXPORT_AGAIN)
+    for named in (*model.opset_import, *model.graph.node):
+        named.domain = "" if named.domain == "ai.onnx" else named.domain
     for tensor in tensors(model.graph):
         if tensor.data_location == TensorProto.EXTERNAL:
             inline(tensor, path.parent)
@@ -133,7 +134,7 @@ def check(path: Path, model: ModelProto) -> None:
     copy = ModelProto()
     copy.CopyFrom(model)
     declared = {entry.domain for entry in model.opset_import}
-    for domain in sorted({node.domain for node in model.graph.node} - declared - set(STANDARD_DOMAINS)):
+    for domain in sorted({node.domain for node in model.graph.node} - declared):
         copy.opset_import.add(domain=domain, version=1)
     for port in (*copy.graph.input, *copy.graph.output):
         if port.type.HasField("tensor_type"):
@@ -153,7 +154,7 @@ def one_line(text: str) -> str:
 
 def opset(path: Path, model: ModelProto) -> int:
     """The version of the standard domain, 9 to 21."""
-    versions = {entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS}
+    versions = {entry.version for entry in model.opset_import if not entry.domain}
     if len(versions) != 1 or not versions <= set(OPSETS):
         found = ", ".join(map(str, sorted(versions))) or "none"
         raise HwgenError("opset", str(path), f"its ONNX opset is {found}; {OPSETS[0]} to {OPSETS[-1]} can be read",

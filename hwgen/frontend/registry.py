@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hwgen.frontend.context import Context
 
 Handler = Callable[["Context", NodeProto], None]
-FAMILIES = {"": "onnx", "ai.onnx": "onnx", "onnx.brevitas": "qonnx", "finn.custom_op.general": "qonnx",
+FAMILIES = {"": "onnx", "onnx.brevitas": "qonnx", "finn.custom_op.general": "qonnx",
             "qonnx.custom_op.general": "qonnx"}
 _handlers: dict[tuple[str, str], dict[int, Handler]] = {}
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.types import BipolarType, IntType
 from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
+from hwgen.kernels.bit_sum import BitSum
 from hwgen.ops.matmul import MatMul
 from hwgen.stream import Stream
 
@@ -83,15 +84,27 @@ class Mvau(Kernel):
 
     @property
     def dot_latency(self) -> int:
-        """Registers in hwgen_dot."""
-        return 1 + (self.fold.simd - 1).bit_length()
+        """Cycles of the dot product of SIMD elements."""
+        return self.heap.latency if self.planes else 1 + (self.fold.simd - 1).bit_length()
+
+    @property
+    def planes(self) -> bool:
+        """Whether the dot product is a heap of bit products, which is smaller for narrow operands, or multipliers."""
+        return True
+
+    @property
+    def heap(self) -> BitSum:
+        """The bit products of one row's dot product."""
+        a, w, simd = self.input_type, self.op.weight_type, self.fold.simd
+        width = min(a.bits + w.bits + (simd - 1).bit_length(), self.output_type.bits)
+        return BitSum(tuple(simd * n for n in bit_products(a, w)), width)
 
     def parameters(self) -> dict[str, int]:
         a, w = self.input_type, self.op.weight_type
         return {**self.shape_parameters(),
                 "A_WIDTH": a.bits, "A_SIGNED": int(a.signed and not is_bipolar(a)), "A_BIPOLAR": int(is_bipolar(a)),
                 "W_WIDTH": w.bits, "W_SIGNED": int(w.signed and not is_bipolar(w)), "W_BIPOLAR": int(is_bipolar(w)),
-                "W_TERNARY": int(w.lo == -1 and w.bits == 2), **self.sum_parameters()}
+                **self.sum_parameters(), "PLANES": int(self.planes), "DOT_LATENCY": self.dot_latency}
 
     def shape_parameters(self) -> dict[str, int]:
         """MW, MH, PE, SIMD."""
@@ -125,6 +138,14 @@ class Mvau(Kernel):
 def divisors(n: int) -> list[int]:
     """The divisors of n, ascending."""
     return [d for d in range(1, n + 1) if n % d == 0]
+
+
+def bit_products(a: IntType, w: IntType) -> list[int]:
+    """Bits of one product in each column of hwgen_dot_planes, column 0 first."""
+    if is_bipolar(a) or is_bipolar(w):
+        other = w if is_bipolar(a) else a
+        return [2] + [1] * (other.bits - int(other.signed))
+    return [min(s, a.bits - 1, w.bits - 1, a.bits + w.bits - 2 - s) + 1 for s in range(a.bits + w.bits - 1)]
 
 
 def is_bipolar(kind: IntType) -> bool:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.types import BipolarType
+from hwgen.kernels.bit_sum import BitSum
 from hwgen.kernels.mvau import Mvau
 from hwgen.ops.matmul import MatMul
 
@@ -31,16 +32,13 @@ class MvauXnor(Mvau):
         return None
 
     @property
-    def dot_latency(self) -> int:
-        """Registers in hwgen_popcount."""
-        return popcount_latency(self.fold.simd)
+    def planes(self) -> bool:
+        return True
+
+    @property
+    def heap(self) -> BitSum:
+        """The equal bits of one row's popcount."""
+        return BitSum((self.fold.simd,), self.fold.simd.bit_length())
 
     def parameters(self) -> dict[str, int]:
-        return {**self.shape_parameters(), **self.sum_parameters()}
-
-
-def popcount_latency(bits: int) -> int:
-    """Registers of hwgen_popcount: triples, sums of six triples' bits, their sum of 18, then an adder tree."""
-    if bits <= 9:
-        return 1 if bits <= 3 else 2
-    return 3 + (-(-bits // 18) - 1).bit_length()
+        return {**self.shape_parameters(), **self.sum_parameters(), "DOT_LATENCY": self.dot_latency}

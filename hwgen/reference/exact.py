@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from hwgen.ir.graph import Graph, Node, Op
-from hwgen.ir.tensor import Array
+from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BipolarType
 from hwgen.ops.quantized import (
     BatchNorm,
@@ -138,12 +138,12 @@ def batch_norm(op: BatchNorm, x: Ball) -> Ball:
 def dense(op: Dense, x: Ball) -> Ball:
     """x @ ((w - zero_point) * scale)^T + bias; scales leave the product where their shape allows."""
     scale, zero = op.scale.array, op.zero_point.array
-    w = op.weight.array
+    w = op.weight.array if not np.any(zero) else op.weight.array - zero
     if scale.ndim == 2 and scale.shape[1] > 1:
-        wn, wd = rational((w - zero).astype(object) * op.scale.fractions())
+        wn, wd = rational(Tensor(w).fractions() * op.scale.fractions())
         y = Ball(x.n @ wn.T, x.d * wd, None if x.e is None else x.e @ np.abs(wn).T)
     else:
-        wn, wd = rational(w - zero)
+        wn, wd = rational(w)
         y = x.matmul(wn.astype(np.int64)).times(scale.reshape(-1) if scale.ndim else scale)
         y = Ball(y.n, y.d * wd, y.e)
     return y if op.bias is None else y.plus(op.bias.array)

@@ -12,7 +12,6 @@ from hwgen.errors import HwgenError
 
 _STYLES = {"ok": "1;32", "warning": "1;33", "error": "1;31", "note": "1;36"}
 _VERB_WIDTH = 12
-_LONG_SECONDS = 2.0
 
 
 class Console:
@@ -35,10 +34,10 @@ class Console:
         if not self.quiet:
             print(f"{'':{_VERB_WIDTH}} {text}", file=self.out, flush=True)
 
-    def expect(self, verb: str, facts: str, seconds: float) -> None:
-        """Before long work: what starts and how long it will take."""
-        if seconds >= _LONG_SECONDS:
-            self.stage(verb, f"{facts}, about {duration(seconds)}", style="note")
+    def announce(self, text: str) -> None:
+        """Before long work: what starts and how long it will take, as in `compiling the simulator: about 7 s`."""
+        verb, _, rest = text.partition(" ")
+        self.stage(verb.capitalize(), rest, style="note")
 
     def warning(self, text: str) -> None:
         print(f"{self._styled('warning'.rjust(_VERB_WIDTH), 'warning')} {text}", file=self.err, flush=True)

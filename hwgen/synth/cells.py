@@ -16,7 +16,7 @@ LUTRAM_LUTS: Mapping[str, int] = {
 }  # fmt: skip
 """LUT sites of a SLICEM that each memory cell takes (UG474, tables 2-3 and 2-4)."""
 
-FREE_CELLS = frozenset({"CARRY4", "MUXF7", "MUXF8", "GND", "VCC"})
+FREE_CELLS = frozenset({"CARRY4", "MUXF7", "MUXF8", "GND", "VCC", "$scopeinfo"})
 """Cells that take no LUT of their own."""
 
 _LOGIC = re.compile(r"LUT[1-6]|INV")

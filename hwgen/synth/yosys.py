@@ -2,31 +2,100 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import hwgen
+from hwgen.emit.library import library_files
+from hwgen.emit.rtl import kernel_wrapper, memory_files
 from hwgen.errors import Exit, HwgenError
-from hwgen.kernels.base import Resources
-from hwgen.synth.cells import usage_of
+from hwgen.ir.graph import Graph
+from hwgen.kernels.base import Kernel, Resources
+from hwgen.passes.fold_options import kernel_of
+from hwgen.synth.cells import Usage, usage_of
+from hwgen.toolchain.cache import cache_folder, cached, content_key
+from hwgen.toolchain.tools import versions
 
 SYNTHESIS = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp -top unit"
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is synthesised for one kernel: module `top` of the sources and of `text`, parameters, its ROMs' files."""
+
+    top: str
+    sources: tuple[Path, ...]
+    parameters: Mapping[str, int | str]
+    text: str = ""
+    memories: Mapping[str, str] = field(default_factory=dict)
+
+    def key(self) -> str:
+        """Changes with the tool, the script and every byte that is read."""
+        sources = [part for path in self.sources for part in (path.name, path.read_bytes())]
+        memories = [part for item in sorted(self.memories.items()) for part in item]
+        return content_key(["yosys", tool_version(), SYNTHESIS, self.top, self.text, json.dumps(self.parameters),
+                            *sources, *memories])
+
+
+def unit_of(kernel: Kernel) -> Unit:
+    """A kernel with its ROMs, whatever the name of its node: equal kernels are synthesised once."""
+    memories = memory_files("kernel_unit", kernel)
+    if not memories:
+        module = f"hwgen_{kernel.stem}"
+        return Unit(module, library_files([module]), kernel.parameters())
+    text = kernel_wrapper("kernel_unit", kernel, "")
+    return Unit("kernel_unit", library_files([f"hwgen_{kernel.stem}", "hwgen_rom"]), {}, text, memories)
+
+
+def synthesise(graph: Graph, cache: Path | None = None) -> dict[str, Resources]:
+    """Resources of each node, out of context; their sum is the network's. cache: None for the user's cache folder.
+
+    Two Yosys processes at a time; results are kept by content. Raises HwgenError as run_yosys does.
+    """
+    return {name: usage.resources for name, usage in usages(graph, cache).items()}
+
+
+def usages(graph: Graph, cache: Path | None = None) -> dict[str, Usage]:
+    """As synthesise, with the share of LUTs that are memory."""
+    tool_version()
+    folder = cache_folder(cache)
+    units = {node.name: unit_of(kernel_of(node)) for node in graph.nodes}
+    keys = {name: unit.key() for name, unit in units.items()}
+    distinct = {keys[name]: unit for name, unit in units.items()}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        made = dict(zip(distinct, pool.map(lambda key: _cached(folder, key, distinct[key]), distinct), strict=True))
+    return {name: made[key] for name, key in keys.items()}
+
+
+def _cached(folder: Path, key: str, unit: Unit) -> Usage:
+    entry = cached(folder, "synth", key, lambda fresh: _make(fresh, unit))
+    cells: dict[str, int] = json.loads((entry / "cells.json").read_text(encoding="utf-8"))
+    return usage_of(cells)
+
+
+def _make(fresh: Path, unit: Unit) -> None:
+    """Write cells.json into an empty folder."""
+    with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as scratch:
+        work = Path(scratch)
+        for name, text in unit.memories.items():
+            (work / name).write_text(text, encoding="utf-8")
+        (work / "unit.sv").write_text(unit.text, encoding="utf-8")
+        sources = [*unit.sources, *([work / "unit.sv"] if unit.text else [])]
+        cells = run_yosys(sources, unit.top, unit.parameters, work)
+    (fresh / "cells.json").write_text(json.dumps(cells, sort_keys=True), encoding="utf-8")
 
 
 def tool_version() -> str:
     """Version of the installed pyosys; HwgenError "tool-missing" (exit code 3) without it."""
-    try:
-        return importlib.metadata.version("pyosys")
-    except importlib.metadata.PackageNotFoundError:
-        raise HwgenError("tool-missing", "pyosys", "the synthesis stage needs Yosys, which is not installed",
-                         "Install it with `pip install hwgen[synth]`, or leave out --synth.",
-                         exit_code=Exit.STAGE_UNAVAILABLE) from None
+    return versions("pyosys")["pyosys"]
 
 
 def synthesise_files(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str], cwd: Path) -> Resources:

@@ -83,7 +83,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_the_user(tmp_path: Path,
 
 
 @pytest.mark.parametrize("parent", ["/proc", "/sys"])
-def test_a_parent_where_nobody_can_write_is_an_error_of_the_user(parent: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_parent_where_nobody_can_write_is_refused(parent: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["build", str(DIGITS), "--board", "pynq", "--until", "fold", "--out", f"{parent}/hwgen-build"]) == 2
     assert "error[output-folder]" in capsys.readouterr().err
 

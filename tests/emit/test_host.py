@@ -84,8 +84,8 @@ def test_host_module_equals_hwgen(case: int, seed: int, tmp_path: Path) -> None:
     outputs = Stream(kind_out, ELEMENTS, int(rng.integers(1, 5)))
     source = input_port(rng, kind_in, bool(case & 1), bool(case & 2))
     sink = output_port(rng, bool(case & 2), bool(case & 1), bool(case & 4))
-    emit("tiny", [(Channel("x", inputs, tdata_bytes(inputs)), source)],
-         [(Channel("y", outputs, tdata_bytes(outputs)), sink)], tmp_path)
+    emit("tiny", [(Channel("x", "s_axis_x", inputs, tdata_bytes(inputs)), source)],
+         [(Channel("y", "m_axis_y", outputs, tdata_bytes(outputs)), sink)], tmp_path)
 
     x = rng.normal(size=(5, *SHAPE))
     x[0, 0, 0], x[1, 1, 1] = source.encode.cuts.array.ravel()[0], np.nextafter(source.encode.cuts.array.ravel()[0], -9)
@@ -104,7 +104,7 @@ def test_indices_stay_integers(tmp_path: Path) -> None:
     x = input_port(np.random.default_rng(0), full_range(1, False), False, False)
     y = OutputPort("y", (1,), "w", Decode(Tensor(1.0), Tensor(0.0), (), indices=True))
     inputs = Stream(full_range(1, False), ELEMENTS, 1)
-    emit("tiny", [(Channel("x", inputs, 1), x)], [(Channel("y", stream, 1), y)], tmp_path)
+    emit("tiny", [(Channel("x", "s_axis_x", inputs, 1), x)], [(Channel("y", "m_axis_y", stream, 1), y)], tmp_path)
     ones = np.ones((1, *SHAPE))
     made = run_alone(tmp_path, x=ones, integers=ones.astype(int), y=np.array([[9], [0], [15]], dtype=np.uint8))
     assert made["y"].dtype == np.int64
@@ -115,7 +115,7 @@ def test_host_files_are_reproducible(tmp_path: Path) -> None:
     stream = Stream(full_range(2, False), ELEMENTS, 2)
     for name in ("a", "b"):
         rng = np.random.default_rng(1)
-        emit("tiny", [(Channel("x", stream, 1), input_port(rng, stream.type, True, True))],
-             [(Channel("y", stream, 1), output_port(rng, True, True, True))], tmp_path / name)
+        emit("tiny", [(Channel("x", "s_axis_x", stream, 1), input_port(rng, stream.type, True, True))],
+             [(Channel("y", "m_axis_y", stream, 1), output_port(rng, True, True, True))], tmp_path / name)
     for file in ("accelerator.py", "tables.npz"):
         assert (tmp_path / "a/host" / file).read_bytes() == (tmp_path / "b/host" / file).read_bytes()

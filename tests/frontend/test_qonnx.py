@@ -164,7 +164,8 @@ def dense_model(
 
 def test_weights_through_transpose_and_reshape(tmp_path: Path) -> None:
     w = np.arange(-6, 6).reshape(3, 4).astype(np.float32) / 2
-    moved = [node("Transpose", ["wq0"], "wq1"), node("Reshape", ["wq1", "shape"], "wq2")]
+    moved = [node("Transpose", ["wq0"], "wq1"), node("Reshape", ["wq1", "shape"], "wq2"),
+             node("Cast", ["wq2"], "wq3", to=1), node("Identity", ["wq3"], "wq4")]
     made = dense_model(w, *moved)
     made.graph.initializer.append(model([], {"shape": [4, 3]}).graph.initializer[0])
     op = weights_of(made, tmp_path)

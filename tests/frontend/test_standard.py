@@ -12,6 +12,7 @@ import pytest
 from onnx import NodeProto, TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
+from hwgen.ops.quantized import Elementwise
 from hwgen.reference import exact, float32
 from tests.frontend.tiny import INT8, Shape, imported, model, node
 
@@ -183,6 +184,13 @@ def test_softmax_before_opset_13_flattens_the_rest(opset: int, tmp_path: Path) -
 def test_dead_nodes_are_ignored(tmp_path: Path) -> None:
     graph = imported(model([node("Relu", ["x"]), node("Sin", ["x"], "unused")]), tmp_path).graph
     assert [n.name for n in graph.nodes] == ["relu_node"]
+
+
+def test_standard_domain_by_its_long_name(tmp_path: Path) -> None:
+    """ai.onnx is the same domain, in folded expressions too."""
+    nodes = [node("Sqrt", ["c"], "r", domain="ai.onnx"), node("Add", ["x", "r"], domain="ai.onnx")]
+    (op,) = [n.op for n in imported(model(nodes, {"c": 4.0}), tmp_path).graph.nodes]
+    assert isinstance(op, Elementwise) and op.constant.array == 2.0
 
 
 def test_names_are_the_files(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def model(nodes: Sequence[NodeProto], constants: Mapping[str, Any] | None = None
         entry = graph.quantization_annotation.add(tensor_name=name)
         entry.quant_parameter_tensor_names.add(key="finn_datatype", value=kind)
     opsets = [helper.make_opsetid("", opset)]
-    opsets += [helper.make_opsetid(domain, 1) for domain in sorted({n.domain for n in nodes} - {""})]
+    opsets += [helper.make_opsetid(domain, 1) for domain in sorted({n.domain for n in nodes} - {"", "ai.onnx"})]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hwgen.frontend import ImportOptions, load
 from hwgen.simulate import write
+from tests.sim.built import built
 from tests.sim.toy_build import DESIGN, toy_build, toy_vectors
 
 
@@ -25,6 +27,18 @@ def test_passes(simulator: str, request: pytest.FixtureRequest, tmp_path: Path, 
     request.getfixturevalue(simulator)
     write(toy_build(tmp_path / "b"), DESIGN, *toy_vectors(8, seed))
     done = run(tmp_path / "b", simulator)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("2 of 2 tests passed\n")
+
+
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+def test_tfc(simulator: str, request: pytest.FixtureRequest, models: Path, tmp_path: Path) -> None:
+    """The 1-bit TFC at 64 cycles a frame: 9 frames, at every boundary, in cocotb."""
+    request.getfixturevalue(simulator)
+    (model,) = models.rglob("TFC_1W1A.onnx")
+    network = built(tmp_path / "b", load(model, ImportOptions()).graph, {}, frames=9, cycles=64)
+    write(network.folder, network.design, network.vectors.integers, network.vectors.values)
+    done = run(network.folder, simulator)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("2 of 2 tests passed\n")
 

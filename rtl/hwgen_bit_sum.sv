@@ -1,0 +1,211 @@
+// sum = sum over columns c of 2**c * (ones in column c) modulo 2**OUT_WIDTH, pipelined: one sum a cycle.
+//
+// Column c has HEIGHTS[c*16+:16] bits of `d`, column 0 lowest. First stage: three bits of a column become a count of two
+// bits, in columns c and c+1. Further stages, while a column has more than five bits: six bits become a count of three.
+// Last, the rows that are left go through an adder tree. Where a bit of `d` is a function of two signals, every output
+// up to there is a function of at most six signals: one LUT6 each, a register behind each so that no tool merges them.
+// A LUT takes one bit out of the heap, in the stages as in the carry chains, so the order costs nothing.
+// LATENCY: stages, plus clog2(rows left), plus any more that is asked for. OUT_WIDTH is at least COLUMNS.
+// For speed, Verilator is given the same function and latency as a plain loop (unless HWGEN_STRUCTURAL is defined).
+`default_nettype none
+module hwgen_bit_sum #(
+    parameter int                    BITS      = 9,
+    parameter int                    COLUMNS   = 2,
+    parameter logic [COLUMNS*16-1:0] HEIGHTS   = {16'd4, 16'd5},
+    parameter int                    OUT_WIDTH = 4,
+    parameter int                    LATENCY   = 3                // cycles
+) (
+    input  wire logic                 clk,
+    input  wire logic                 en,
+    input  wire logic [     BITS-1:0] d,
+    output logic      [OUT_WIDTH-1:0] sum
+);
+`ifdef VERILATOR
+`ifndef HWGEN_STRUCTURAL
+`define HWGEN_BIT_SUM_LOOP
+`endif
+`endif
+
+  // Heights of all columns, sixteen bits each.
+  function automatic [OUT_WIDTH*16-1:0] next(input [OUT_WIDTH*16-1:0] h, input integer stage);
+    integer c, k, height;
+    begin
+      next = '0;
+      k = stage == 0 ? 3 : 6;
+      for (c = 0; c < OUT_WIDTH; c = c + 1) begin
+        height = {16'd0, h[c*16+:16]} / k + {16'd0, h[c*16+:16]} % k;
+        if (c > 0) height = height + {16'd0, h[(c>0?c-1 : 0)*16+:16]} / k;
+        if (c > 1 && stage > 0) height = height + {16'd0, h[(c>1?c-2 : 0)*16+:16]} / k;
+        next[c*16+:16] = height[15:0];
+      end
+    end
+  endfunction
+  function automatic [OUT_WIDTH*16-1:0] heights(input integer stage);  // in front of that stage
+    integer s;
+    begin
+      heights = (OUT_WIDTH * 16)'(HEIGHTS);
+      for (s = 0; s < stage; s = s + 1) heights = next(heights, s);
+    end
+  endfunction
+  function automatic integer offset(input [OUT_WIDTH*16-1:0] h, input integer column);
+    integer c;
+    begin
+      offset = 0;
+      for (c = 0; c < column; c = c + 1) offset = offset + {16'd0, h[c*16+:16]};
+    end
+  endfunction
+  function automatic integer highest(input [OUT_WIDTH*16-1:0] h);
+    integer c;
+    begin
+      highest = 0;
+      for (c = 0; c < OUT_WIDTH; c = c + 1) if ({16'd0, h[c*16+:16]} > highest) highest = {16'd0, h[c*16+:16]};
+    end
+  endfunction
+  function automatic integer count_stages(input integer most);
+    integer s;
+    reg [OUT_WIDTH*16-1:0] h;
+    begin
+      h = next((OUT_WIDTH * 16)'(HEIGHTS), 0);
+      count_stages = 1;
+      for (s = 1; s < most; s = s + 1)
+        if (highest(h) > 5) begin
+          h = next(h, s);
+          count_stages = count_stages + 1;
+        end
+    end
+  endfunction
+
+  function automatic integer base(input integer stage);  // where the bits behind stage 0, 1, ... begin
+    integer s;
+    begin
+      base = 0;
+      for (s = 1; s < stage; s = s + 1) base = base + offset(heights(s), OUT_WIDTH);
+    end
+  endfunction
+
+  localparam int STAGES = count_stages(16);
+  localparam logic [OUT_WIDTH*16-1:0] LEFT = heights(STAGES);
+  localparam int ROWS = highest(LEFT);
+  localparam int SPARE = LATENCY - STAGES - $clog2(ROWS);
+
+`ifdef HWGEN_BIT_SUM_LOOP
+  logic [OUT_WIDTH-1:0] delay_q[0:LATENCY-1];
+  logic [OUT_WIDTH-1:0] total;
+  always_comb begin
+    total = '0;
+    for (int c = 0; c < COLUMNS; c++)
+      for (int i = 0; i < {16'd0, HEIGHTS[c*16+:16]}; i++)
+        total = total + (OUT_WIDTH'(d[offset((OUT_WIDTH * 16)'(HEIGHTS), c)+i]) << c);
+  end
+  always_ff @(posedge clk)
+    if (en) begin
+      delay_q[0] <= total;
+      for (int i = 1; i < LATENCY; i++) delay_q[i] <= delay_q[i-1];
+    end
+  assign sum = delay_q[LATENCY-1];
+`else
+  logic [base(STAGES+1)-1:0] heap_d, heap_q;  // the bits behind each stage
+  logic [ROWS*OUT_WIDTH-1:0] rows;
+  logic [     OUT_WIDTH-1:0] tree;
+
+  always_ff @(posedge clk) if (en) heap_q <= heap_d;
+
+  generate
+    for (genvar s = 0; s < STAGES; s++) begin : gen_stage
+      localparam logic [OUT_WIDTH*16-1:0] HERE = heights(s);
+      localparam logic [OUT_WIDTH*16-1:0] THERE = heights(s + 1);
+      localparam int K = s == 0 ? 3 : 6;
+      localparam int TOTAL = offset(HERE, OUT_WIDTH);
+      localparam int BEHIND = base(s + 1);
+      logic [TOTAL-1:0] below;
+      if (s == 0) begin : gen_below
+        assign below = d;
+      end else begin : gen_below
+        assign below = heap_q[base(s)+:TOTAL];
+      end
+      // In a column behind the stage: its groups' sums, its rest, carries from one column below, from two below.
+      for (genvar c = 0; c < OUT_WIDTH; c++) begin : gen_column
+        localparam int GROUPS = {16'd0, HERE[c*16+:16]} / K;
+        localparam int REST = {16'd0, HERE[c*16+:16]} % K;
+        localparam int FROM = offset(HERE, c);
+        localparam int SUMS = BEHIND + offset(THERE, c);
+        localparam int ONE_UP = c + 1 < OUT_WIDTH ? c + 1 : c;
+        localparam int TWO_UP = c + 2 < OUT_WIDTH ? c + 2 : c;
+        localparam int CARRIES = BEHIND + offset(THERE, ONE_UP)
+                               + {16'd0, HERE[ONE_UP*16+:16]} / K + {16'd0, HERE[ONE_UP*16+:16]} % K;
+        localparam int FOURS = BEHIND + offset(THERE, TWO_UP)
+                             + {16'd0, HERE[TWO_UP*16+:16]} / K + {16'd0, HERE[TWO_UP*16+:16]} % K
+                             + {16'd0, HERE[ONE_UP*16+:16]} / K;
+        for (genvar g = 0; g < GROUPS; g++) begin : gen_group
+          logic [2:0] count;
+          if (s == 0) begin : gen_count
+            logic x, y, z;
+            assign {z, y, x} = below[FROM+3*g+:3];
+            assign count = {1'b0, (x && y) || (x && z) || (y && z), x ^ y ^ z};
+          end else begin : gen_count
+            hwgen_count6 u_count (
+                .x    (below[FROM+6*g+:6]),
+                .count(count)
+            );
+          end
+          assign heap_d[SUMS+g] = count[0];
+          if (c + 1 < OUT_WIDTH) begin : gen_carry
+            assign heap_d[CARRIES+g] = count[1];
+          end
+          if (c + 2 < OUT_WIDTH && s > 0) begin : gen_four
+            assign heap_d[FOURS+g] = count[2];
+          end
+          logic unused;
+          assign unused = &{1'b0, count};
+        end
+        if (REST > 0) begin : gen_rest
+          assign heap_d[SUMS+GROUPS+:REST] = below[FROM+K*GROUPS+:REST];
+        end
+      end
+    end
+
+    for (genvar c = 0; c < OUT_WIDTH; c++) begin : gen_left
+      localparam int HEIGHT = {16'd0, LEFT[c*16+:16]};
+      localparam int FROM = base(STAGES) + offset(LEFT, c);
+      for (genvar r = 0; r < ROWS; r++) begin : gen_row
+        if (r < HEIGHT) begin : gen_bit
+          assign rows[r*OUT_WIDTH+c] = heap_q[FROM+r];
+        end else begin : gen_bit
+          assign rows[r*OUT_WIDTH+c] = 1'b0;
+        end
+      end
+    end
+  endgenerate
+
+  hwgen_adder_tree #(
+      .N        (ROWS),
+      .IN_WIDTH (OUT_WIDTH),
+      .IN_SIGNED(0),
+      .OUT_WIDTH(OUT_WIDTH)
+  ) u_tree (
+      .clk(clk),
+      .en (en),
+      .d  (rows),
+      .sum(tree)
+  );
+
+  generate
+    if (SPARE > 0) begin : gen_spare
+      logic [SPARE*OUT_WIDTH-1:0] spare_q;
+      always_ff @(posedge clk) if (en) spare_q <= (SPARE * OUT_WIDTH)'({spare_q, tree});
+      assign sum = spare_q[(SPARE-1)*OUT_WIDTH+:OUT_WIDTH];
+    end else begin : gen_spare
+      assign sum = tree;
+    end
+  endgenerate
+`endif
+
+  initial begin
+    if (offset((OUT_WIDTH * 16)'(HEIGHTS), COLUMNS) != BITS) $fatal(1, "%m: HEIGHTS do not add up to BITS");
+    if (SPARE < 0) $fatal(1, "%m: LATENCY is less than %0d", LATENCY - SPARE);
+  end
+endmodule
+`ifdef HWGEN_BIT_SUM_LOOP
+`undef HWGEN_BIT_SUM_LOOP
+`endif
+`default_nettype wire

@@ -1,0 +1,76 @@
+"""Every network of ../shared/models has the verdict of tests/zoo.toml: a new refusal or a lost warning fails."""
+
+from __future__ import annotations
+
+import tomllib
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwgen.errors import HwgenError
+from hwgen.frontend import Imported, ImportOptions, load
+from hwgen.host import InputPort
+from hwgen.ir.graph import Graph
+from hwgen.ir.types import parse_type
+from hwgen.model import IntegerModel
+from hwgen.passes.pipeline import lower
+from hwgen.reference import exact
+from hwgen.vectors import random_inputs
+
+ZOO = tomllib.loads((Path(__file__).parents[1] / "zoo.toml").read_text())
+VERDICTS: dict[str, str] = ZOO["verdicts"]
+FRAMES = 8
+
+
+def options(name: str) -> ImportOptions:
+    """The input type that the file needs, if any."""
+    typed = ZOO["input_types"].get(name)
+    return ImportOptions(input_types={None: (parse_type(typed["type"]), Fraction(typed["scale"]))} if typed else {})
+
+
+def verdict(path: Path, name: str) -> tuple[str, Imported | None]:
+    """What the importer says about a file."""
+    try:
+        imported = load(path, options(name))
+    except HwgenError as error:
+        return f"refused: {error.code}", None
+    return ("warning" if imported.warnings else "exact"), imported
+
+
+def lowered(graph: Graph) -> Graph:
+    """The last graph of the pipeline."""
+    *_, (_, last) = lower(graph)
+    return last
+
+
+def test_every_file_is_listed(models: Path) -> None:
+    found = {path.relative_to(models).as_posix() for path in models.rglob("*.onnx")}
+    assert found == set(VERDICTS)
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_verdict(name: str, models: Path, seed: int) -> None:
+    """The listed verdict; what is read also lowers, and its integers equal the exact reference on random frames."""
+    found, imported = verdict(models / name, name)
+    assert found == VERDICTS[name]
+    if imported is not None:
+        assert_exact(imported.graph, seed)
+
+
+def assert_exact(graph: Graph, seed: int) -> None:
+    """The integer model's activations are the exact reference's, at every quantizer."""
+    model = IntegerModel(lowered(graph))
+    inputs = random_inputs({p.name: p for p in model.graph.ports.values() if isinstance(p, InputPort)}, FRAMES, seed)
+    found, expected = model.activations(model.encode(inputs)), exact.run(graph, inputs).integers
+    assert expected and set(expected) <= set(found)
+    for value, integers in expected.items():
+        np.testing.assert_array_equal(found[value].reshape(integers.shape), integers, err_msg=value)
+
+
+def test_untyped_input_is_refused(models: Path) -> None:
+    """Without --input-type the networks of [input_types] are refused by name, not guessed."""
+    for name in ZOO["input_types"]:
+        with pytest.raises(HwgenError, match=r"unquantized-input: .*--input-type and --input-scale"):
+            load(models / name)
