@@ -158,11 +158,13 @@ def test_two_builds_are_byte_identical(seeds: tuple[str, str], tmp_path: Path) -
 
 
 def test_rendered_texts_of_a_tiny_network(tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
+    """Without the names of library files, which change with the library."""
     emit_build(tiny_network(), tmp_path)
     library = {path.name for path in folder("rtl").iterdir()}
     rendered = [path for name in ("rtl", "mem") for path in sorted((tmp_path / name).iterdir())
                 if path.name not in library]
     for path in rendered:
-        golden(GOLDEN / path.parent.name / path.name, path.read_text())
+        lines = path.read_text().splitlines(keepends=True)
+        golden(GOLDEN / path.parent.name / path.name, "".join(line for line in lines if "rtl/hwgen_" not in line))
     kept = {path.relative_to(GOLDEN) for path in GOLDEN.rglob("*") if path.is_file()}
     assert kept == {path.relative_to(tmp_path) for path in rendered}
