@@ -20,7 +20,7 @@ from hwgen.emit.whole import emit_build
 from hwgen.ir.graph import Graph
 from hwgen.names import Names
 from tests.emit import readers
-from tests.emit.networks import HOSTILE, hostile_network, random_network, tiny_network
+from tests.emit.networks import HOSTILE, hostile_network, random_network, tiny_network, two_chains
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "emit"
@@ -55,8 +55,9 @@ def test_four_tools_read_random_networks(case: int, seed: int, tmp_path: Path, a
             assert reader(files, top, tmp_path) == "", reader.__name__
 
 
-def test_four_tools_read_a_network_of_hostile_names(tmp_path: Path, all_tools: None) -> None:
-    files, tops = built(hostile_network(), tmp_path)
+@pytest.mark.parametrize("network", [hostile_network, two_chains])
+def test_four_tools_read_odd_networks(network: Callable[[], Graph], tmp_path: Path, all_tools: None) -> None:
+    files, tops = built(network(), tmp_path)
     for reader in READERS:
         assert reader(files, tops[-1], tmp_path) == "", reader.__name__
 
@@ -116,6 +117,15 @@ def test_no_foreign_text_reaches_a_file(tmp_path: Path) -> None:
             if len(name) > 9:
                 assert name not in text, path.name
     assert not (tmp_path / "owned").exists()
+
+
+def test_each_output_takes_the_flags_of_its_own_input(tmp_path: Path) -> None:
+    built(two_chains(), tmp_path)
+    text = (tmp_path / "rtl" / "pair_top.sv").read_text()
+    for chain in ("a", "b"):
+        fifo = text[text.index(f"hwgen_flagfifo_y_{chain}_unit") :].split(");")[0]
+        assert f".s_axis_tdata(hwgen_flagin_x_{chain}_tdata)" in fifo
+        assert f".m_axis_tdata(hwgen_flagout_y_{chain}_tdata)" in fifo
 
 
 def test_identifiers_are_unique_in_the_top() -> None:
