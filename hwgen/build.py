@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from hwgen import folding_file, simulate
 from hwgen.boards import Board
@@ -30,6 +31,7 @@ from hwgen.passes.pipeline import lower
 from hwgen.passes.size_fifos import size_fifos
 from hwgen.report.console import Console, count
 from hwgen.report.data import Estimate, report_of
+from hwgen.report.terminal import layer_table
 from hwgen.simulate import Design
 from hwgen.target import Target, folded, resolve
 from hwgen.verification import (
@@ -121,7 +123,9 @@ def build_model(options: BuildOptions, console: Console) -> Exit:
             _timed(session, stage, run)
             if stage == options.last:
                 break
-        _write_report(session)
+        report = _write_report(session)
+    for line in layer_table(report) if session.estimate else []:
+        console.detail(line)
     console.stage("Finished", f"{out / 'report.json'}", time.perf_counter() - started)
     return _verdict(session)
 
@@ -220,10 +224,12 @@ _VERBS = {
 }
 
 
-def _write_report(session: Session) -> None:
+def _write_report(session: Session) -> dict[str, Any]:
     """report.json, which is the same in every build of the same input, and timing.json, which is not."""
-    _write_json(session.folder / "report.json", report_of(session))
+    report = report_of(session)
+    _write_json(session.folder / "report.json", report)
     _write_json(session.folder / "timing.json", {name: round(t, 3) for name, t in session.seconds.items()})
+    return report
 
 
 def _write_json(path: Path, data: object) -> None:

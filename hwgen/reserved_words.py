@@ -51,7 +51,8 @@ true try typedef typeid typename union unsigned using virtual void volatile wcha
 """)
 
 TCL = _words("""
-after append apply array auto_execok auto_import auto_load auto_mkindex auto_qualify auto_reset bgerror binary break
+after append apply array auto_execok auto_import auto_load auto_load_index auto_mkindex auto_qualify auto_reset bgerror
+binary break
 catch cd chan clock close concat continue coroutine dict else elseif encoding eof error eval exec exit expr
 fblocked fconfigure fcopy file fileevent filename flush for foreach format gets glob global history http if incr info
 interp join lappend lassign lindex linsert list llength lmap load lrange lrepeat lreplace lreverse lsearch lset lsort

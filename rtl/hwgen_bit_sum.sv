@@ -1,10 +1,10 @@
 // sum = sum over columns c of 2**c * (ones in column c) modulo 2**OUT_WIDTH, pipelined: one sum a cycle.
 //
-// Column c has HEIGHTS[c*16+:16] bits of `d`, column 0 lowest. First stage: three bits of a column become a count of two
-// bits, in columns c and c+1. Further stages, while a column has more than five bits: six bits become a count of three.
-// Last, the rows that are left go through an adder tree. Where a bit of `d` is a function of two signals, every output
-// up to there is a function of at most six signals: one LUT6 each, a register behind each so that no tool merges them.
-// A LUT takes one bit out of the heap, in the stages as in the carry chains, so the order costs nothing.
+// Bit i of the heap is XORS[i] ? a[i] ^ b[i] : a[i] & b[i], inverted where INVERT[i]. Column c has HEIGHTS[c*16+:16]
+// bits, column 0 lowest. First stage: three bits of a column become a count of two bits, in columns c and c+1. Further
+// stages, while a column has more than five bits: six bits become a count of three. Last, the rows that are left go
+// through an adder tree. Each output up to there is a function of six signals, one LUT6, with a register behind it.
+// A LUT takes one bit out of the heap, in the stages as in the carry chains, so their order costs nothing.
 // LATENCY: stages, plus clog2(rows left), plus any more that is asked for. OUT_WIDTH is at least COLUMNS.
 // For speed, Verilator is given the same function and latency as a plain loop (unless HWGEN_STRUCTURAL is defined).
 `default_nettype none
@@ -13,11 +13,14 @@ module hwgen_bit_sum #(
     parameter int                    COLUMNS   = 2,
     parameter logic [COLUMNS*16-1:0] HEIGHTS   = {16'd4, 16'd5},
     parameter int                    OUT_WIDTH = 4,
-    parameter int                    LATENCY   = 3                // cycles
+    parameter int                    LATENCY   = 3,               // cycles
+    parameter logic [      BITS-1:0] XORS      = '0,
+    parameter logic [      BITS-1:0] INVERT    = '0
 ) (
     input  wire logic                 clk,
     input  wire logic                 en,
-    input  wire logic [     BITS-1:0] d,
+    input  wire logic [     BITS-1:0] a,
+    input  wire logic [     BITS-1:0] b,
     output logic      [OUT_WIDTH-1:0] sum
 );
 `ifdef VERILATOR
@@ -88,6 +91,9 @@ module hwgen_bit_sum #(
   localparam int ROWS = highest(LEFT);
   localparam int SPARE = LATENCY - STAGES - $clog2(ROWS);
 
+  logic [BITS-1:0] d;
+  assign d = (((a ^ b) & XORS) | (a & b & ~XORS)) ^ INVERT;
+
 `ifdef HWGEN_BIT_SUM_LOOP
   logic [OUT_WIDTH-1:0] delay_q[0:LATENCY-1];
   logic [OUT_WIDTH-1:0] total;
@@ -118,6 +124,8 @@ module hwgen_bit_sum #(
       localparam int TOTAL = offset(HERE, OUT_WIDTH);
       localparam int BEHIND = base(s + 1);
       logic [TOTAL-1:0] below;
+      logic unused_below;
+      assign unused_below = &{1'b0, below};
       if (s == 0) begin : gen_below
         assign below = d;
       end else begin : gen_below
@@ -139,9 +147,15 @@ module hwgen_bit_sum #(
         for (genvar g = 0; g < GROUPS; g++) begin : gen_group
           logic [2:0] count;
           if (s == 0) begin : gen_count
-            logic x, y, z;
-            assign {z, y, x} = below[FROM+3*g+:3];
-            assign count = {1'b0, (x && y) || (x && z) || (y && z), x ^ y ^ z};
+            hwgen_pair_count #(
+                .XORS  (XORS[FROM+3*g+:3]),
+                .INVERT(INVERT[FROM+3*g+:3])
+            ) u_count (
+                .a    (a[FROM+3*g+:3]),
+                .b    (b[FROM+3*g+:3]),
+                .count(count[1:0])
+            );
+            assign count[2] = 1'b0;
           end else begin : gen_count
             hwgen_count6 u_count (
                 .x    (below[FROM+6*g+:6]),

@@ -1,5 +1,10 @@
 // count = number of ones among six bits, combinational: three functions of six bits, one LUT6 each.
+//
+// Yosys keeps the module apart while it maps, see hwgen_pair_count.
 `default_nettype none
+`ifdef YOSYS
+(* keep_hierarchy *)
+`endif
 module hwgen_count6 (
     input  wire logic [5:0] x,
     output logic      [2:0] count

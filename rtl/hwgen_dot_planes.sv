@@ -91,20 +91,37 @@ module hwgen_dot_planes #(
     for (s = 0; s < COLUMNS; s = s + 1) column_heights[s*16+:16] = 16'(n * bits_in(s));
   endfunction
 
-  logic [bits_below(COLUMNS)-1:0] heap;
+  // Which bits are inverted: integers, where one of both is a sign bit; bipolar, the XNORs (not at the sign) and the one.
+  localparam int BITS = bits_below(COLUMNS);
+  function automatic [BITS-1:0] inverted(input integer n);
+    integer s, p, at, one, plain;
+    begin
+      inverted = '0;
+      at = 0;
+      for (s = 0; s < COLUMNS; s = s + 1) begin
+        plain = Y_SIGNED != 0 && s == Y_WIDTH - 1 ? 1 : 0;
+        for (p = 0; p < n * bits_in(s); p = p + 1) begin
+          one = first(s) + p % bits_in(s);  // the bit of `a`
+          if (BIPOLAR != 0) inverted[at] = p % bits_in(s) == 1 || plain == 0;
+          else inverted[at] = (A_SIGNED != 0 && one == A_WIDTH - 1) != (W_SIGNED != 0 && s - one == W_WIDTH - 1);
+          at = at + 1;
+        end
+      end
+    end
+  endfunction
+
+  logic [BITS-1:0] heap_a, heap_b;
 
   generate
     for (genvar s = 0; s < COLUMNS; s++) begin : gen_column
       localparam int FROM = bits_below(s);
-      localparam int BITS = bits_in(s);
+      localparam int EACH = bits_in(s);
       localparam int FIRST = first(s);
       for (genvar k = 0; k < N; k++) begin : gen_element
         if (BIPOLAR == 0) begin : gen_bits
-          for (genvar p = 0; p < BITS; p++) begin : gen_pair
-            localparam int I = FIRST + p;
-            localparam int J = s - I;
-            localparam int NEGATIVE = (A_SIGNED != 0 && I == A_WIDTH - 1) != (W_SIGNED != 0 && J == W_WIDTH - 1) ? 1 : 0;
-            assign heap[FROM+k*BITS+p] = (a[k*A_WIDTH+I] && w[k*W_WIDTH+J]) ^ (NEGATIVE != 0);
+          for (genvar p = 0; p < EACH; p++) begin : gen_pair
+            assign heap_a[FROM+k*EACH+p] = a[k*A_WIDTH+FIRST+p];
+            assign heap_b[FROM+k*EACH+p] = w[k*W_WIDTH+s-FIRST-p];
           end
         end else begin : gen_bits
           logic c, y;
@@ -115,9 +132,11 @@ module hwgen_dot_planes #(
             assign c = w[k];
             assign y = s < Y_WIDTH ? a[k*A_WIDTH+(s<Y_WIDTH?s : 0)] : 1'b1;
           end
-          assign heap[FROM+k*BITS] = y ^ c ^ !(Y_SIGNED != 0 && s == Y_WIDTH - 1);
+          assign heap_a[FROM+k*EACH] = c;
+          assign heap_b[FROM+k*EACH] = y;
           if (s == 0) begin : gen_one
-            assign heap[FROM+k*BITS+1] = !c;
+            assign heap_a[FROM+k*EACH+1] = c;
+            assign heap_b[FROM+k*EACH+1] = 1'b0;
           end
         end
       end
@@ -125,15 +144,18 @@ module hwgen_dot_planes #(
   endgenerate
 
   hwgen_bit_sum #(
-      .BITS     (bits_below(COLUMNS)),
+      .BITS     (BITS),
       .COLUMNS  (COLUMNS),
       .HEIGHTS  (column_heights(N)),
       .OUT_WIDTH(OUT_WIDTH),
-      .LATENCY  (LATENCY)
+      .LATENCY  (LATENCY),
+      .XORS     ({BITS{BIPOLAR != 0}}),
+      .INVERT   (inverted(N))
   ) u_sum (
       .clk(clk),
       .en (en),
-      .d  (heap),
+      .a  (heap_a),
+      .b  (heap_b),
       .sum(sum)
   );
 `endif

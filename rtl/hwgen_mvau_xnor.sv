@@ -73,11 +73,14 @@ module hwgen_mvau_xnor #(
           .COLUMNS  (1),
           .HEIGHTS  (16'(SIMD)),
           .OUT_WIDTH(COUNT_WIDTH),
-          .LATENCY  (DOT_LATENCY)
+          .LATENCY  (DOT_LATENCY),
+          .XORS     ({SIMD{1'b1}}),
+          .INVERT   ({SIMD{1'b1}})
       ) u_popcount (
           .clk(clk),
           .en (en),
-          .d  (~(x ^ w[p*SIMD+:SIMD])),
+          .a  (x),
+          .b  (w[p*SIMD+:SIMD]),
           .sum(counts[p*COUNT_WIDTH+:COUNT_WIDTH])
       );
       assign m_axis_tdata[p*ACC_WIDTH+:ACC_WIDTH] = {ones[p*(ACC_WIDTH-1)+:ACC_WIDTH-1], 1'(MW % 2)};

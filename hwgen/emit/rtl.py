@@ -71,7 +71,8 @@ class TopContext:
     outputs: tuple[PortContext, ...]
     wires: tuple[WireContext, ...]
     layers: tuple[LayerContext, ...]
-    flag_depth: int
+    flag_module: str
+    flag_parameters: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def emit(graph: Graph, out: Path) -> None:
 def _modules(top: Top) -> set[str]:
     """Library modules that the emitted files instantiate."""
     rom = {"hwgen_rom"} if any(layer.kernel.memories() for layer in top.layers) else set()
-    return {"hwgen_reset", "hwgen_fifo", *rom, *(f"hwgen_{layer.kernel.stem}" for layer in top.layers)}
+    kernels = (top.flags, *(layer.kernel for layer in top.layers))
+    return {"hwgen_reset", *rom, *(f"hwgen_{kernel.stem}" for kernel in kernels)}
 
 
 def _tops(top: Top) -> dict[str, str]:
@@ -136,7 +138,8 @@ def _tops(top: Top) -> dict[str, str]:
     layers = tuple(LayerContext(layer.name, signals[layer.source], signals[layer.sink]) for layer in top.inner)
     wires = tuple(map(_wire, top.boundaries))
     interfaces = ":".join(port.signal for port in (*inputs, *outputs))
-    context = TopContext(top.name, top.model, inputs, outputs, wires, layers, top.flag_depth)
+    context = TopContext(top.name, top.model, inputs, outputs, wires, layers, f"hwgen_{top.flags.stem}",
+                         tuple(top.flags.parameters().items()))
     shell = ShellContext(_shell(top), top.name, inputs, outputs, interfaces)
     return {f"{top.name}.sv": render("rtl/top.sv.j2", context), f"{shell.name}.v": render("rtl/shell.v.j2", shell)}
 

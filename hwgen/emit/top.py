@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from hwgen.errors import Exit, HwgenError
 from hwgen.host import InputPort, OutputPort
-from hwgen.ir.graph import Graph, Node
+from hwgen.ir.graph import Graph, Node, Value
+from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel
+from hwgen.kernels.fifo import Fifo
 from hwgen.names import Names
 from hwgen.passes.size_fifos import Timing, modelled_timing
 from hwgen.stream import Stream
@@ -52,7 +54,8 @@ class Top:
     """The top module <model>_top.
 
     chains[i]: the index of the input that output i is computed from; cycles: steady-state cycles between frames;
-    flag_depth: beats of the FIFO that takes each frame's flag from its input adapter to its output adapter.
+    flags: the FIFO before each output adapter that takes a flag a frame there from the input adapter. These FIFOs are
+    no nodes of the graph: whoever adds up resources adds them.
     """
 
     model: str
@@ -62,7 +65,7 @@ class Top:
     boundaries: tuple[Boundary, ...]
     chains: tuple[int, ...]
     cycles: int
-    flag_depth: int
+    flags: Fifo
 
     @property
     def name(self) -> str:
@@ -88,7 +91,7 @@ def top_of(graph: Graph) -> Top:
     chains = tuple(_chain(port, inputs, layers) for port in outputs)
     timing = modelled_timing(graph)
     return Top(Names().of(graph.name), inputs, outputs, layers, boundaries, chains, timing.cycles_per_frame,
-               _flag_depth(timing))
+               flag_fifo(timing))
 
 
 def _layer(name: str, node: Node) -> Layer:
@@ -130,10 +133,10 @@ def _chain(output: TopPort, inputs: tuple[TopPort, ...], layers: tuple[Layer, ..
     return [port.value for port in inputs].index(value)
 
 
-def _flag_depth(timing: Timing) -> int:
-    """Beats of the FIFO for a frame's flag: more than there are frames under way when nothing stalls.
+def flag_fifo(timing: Timing) -> Fifo:
+    """The FIFO for the flags of a design, with room for more frames than are under way when nothing stalls.
 
     A full FIFO holds back the input until a frame has left: that never blocks, because a frame needs no later one.
     """
     frames = -(-timing.latency // timing.cycles_per_frame) + 1
-    return 1 + (1 << frames.bit_length())
+    return Fifo.storing(Value("flag", (1,), IntType(0, 1)), 1, 1 + (1 << frames.bit_length()))

@@ -39,6 +39,7 @@ class Constant:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The array's ONNX shape."""
         return self.array.shape
 
 
@@ -54,6 +55,7 @@ class QuantizedConstant:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The array's ONNX shape."""
         return self.integers.shape
 
 

@@ -34,6 +34,7 @@ class Context:
         self._node_names: set[str] = set()
 
     def is_constant(self, name: str) -> bool:
+        """Whether a name is a constant, folded or stored."""
         return name in self.constants
 
     def input(self, node: NodeProto, index: int) -> str:
@@ -152,12 +153,15 @@ class Context:
         return made
 
     def producer(self, value: Value) -> Node | None:
+        """The node that makes a value, None for a graph input."""
         return next((n for n in reversed(self.builder.nodes) if value.name in n.outputs), None)
 
     def set_constant(self, constant: AnyConstant) -> None:
+        """Remember a constant under its name."""
         self.constants[constant.name] = constant
 
     def warn(self, text: str) -> None:
+        """Tell the user, without stopping."""
         self.warnings.append(text)
 
 

@@ -49,7 +49,7 @@ def batch_normalization(context: Context, node: NodeProto) -> None:
     """Inference form, per channel of axis 1."""
     if attributes.integer(node, "training_mode", 0) or any(node.output[1:]):
         raise problem(node, "training-mode", "BatchNormalization is exported in training mode",
-                         "Call model.eval() before the export.")
+                         "Put the model in evaluation mode before the export.")
     value = context.real_value(node)
     epsilon = attributes.real(node, "epsilon", float(np.float32(1e-5)))
     gamma, beta, mean, variance = (context.exact(node, i) for i in range(1, 5))

@@ -121,7 +121,7 @@ def dropout(context: Context, node: NodeProto) -> None:
     training = context.optional(node, 2)
     if training is not None and bool(context.plain(node, 2).array.any()):
         raise problem(node, "training-mode", "Dropout is exported in training mode",
-                         "Call model.eval() before the export.")
+                         "Put the model in evaluation mode before the export.")
     context.same(node, context.value(node))
 
 

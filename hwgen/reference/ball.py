@@ -28,6 +28,7 @@ class Ball:
 
     @property
     def error(self) -> Array | int:
+        """The radius, 0 where the value is exact."""
         return 0 if self.e is None else self.e
 
     def plus(self, constant: Array) -> Ball:
@@ -45,6 +46,7 @@ class Ball:
         return self.times(inverses(constant))
 
     def negated(self) -> Ball:
+        """-x."""
         return Ball(-self.n, self.d, self.e)
 
     def at_least_zero(self) -> Ball:

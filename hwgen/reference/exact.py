@@ -55,9 +55,11 @@ class Probabilities:
     values: Array
 
     def moved(self, move: Callable[[Array], Array]) -> Probabilities:
+        """A reshape, transpose or the like."""
         return Probabilities(self.logits.moved(move), move(self.values))
 
     def floats(self) -> Array:
+        """The probabilities in float64."""
         return self.values
 
 

@@ -24,6 +24,8 @@ from hwgen.toolchain.cache import cache_folder, cached, content_key
 from hwgen.toolchain.tools import versions
 
 SYNTHESIS = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp -top unit"
+MERGE = ("setattr -mod -unset keep_hierarchy *", "flatten")
+"""Joins the modules that were kept apart while they were mapped (hwgen_pair_count says why), so that one is counted."""
 WORKERS = 2
 
 
@@ -41,7 +43,7 @@ class Unit:
         """Changes with the tool, the script and every byte that is read."""
         sources = [part for path in self.sources for part in (path.name, path.read_bytes())]
         memories = [part for item in sorted(self.memories.items()) for part in item]
-        return content_key(["yosys", tool_version(), SYNTHESIS, self.top, self.text, json.dumps(self.parameters),
+        return content_key(["yosys", tool_version(), SYNTHESIS, *MERGE, self.top, self.text, json.dumps(self.parameters),
                             *sources, *memories])
 
 
@@ -118,7 +120,7 @@ def _script(sources: Sequence[Path], top: str, parameters: Mapping[str, int | st
     files = " ".join(f'"{source}"' for source in sources)
     values = " ".join(f"-set {name} {_value(value)}" for name, value in parameters.items())
     return [f"read_verilog -sv -defer {files}", *([f"chparam {values} {top}"] if values else []),
-            f"hierarchy -top {top}", "rename -top unit", SYNTHESIS, f'tee -q -o "{statistics}" stat -json']
+            f"hierarchy -top {top}", "rename -top unit", SYNTHESIS, *MERGE, f'tee -q -o "{statistics}" stat -json']
 
 
 def _value(value: int | str) -> str:

@@ -77,3 +77,14 @@ def beats_network() -> Graph:
     weights = np.random.default_rng(3).integers(-2, 2, (2, 6))
     builder.add("fc0", Dense(Tensor(weights), Tensor(0.5), Tensor(0.0), None), ["v0"], ["y"])
     return size_fifos(lowered(builder.build(["y"])))
+
+
+def two_chains() -> Graph:
+    """Two inputs, each with its own output."""
+    builder = GraphBuilder("pair", Level.QUANTIZED)
+    for name in ("a", "b"):
+        builder.add_input(Value(f"x_{name}", (2,), REAL))
+        builder.add(f"quant_{name}", quant(1.0, full_range(3, True)), [f"x_{name}"], [f"v_{name}"])
+        builder.add(f"fc_{name}", Dense(Tensor([[1, -2], [2, 1]]), Tensor(0.5), Tensor(0.0), None), [f"v_{name}"],
+                    [f"y_{name}"])
+    return size_fifos(lowered(builder.build(["y_a", "y_b"])))

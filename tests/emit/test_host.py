@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hwgen.emit.host import Channel, emit
-from hwgen.host import Decode, Encode, InputPort, OutputPort
+from hwgen.host import HOST_FUNCTIONS, Decode, Encode, InputPort, OutputPort
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, IntType, full_range
 from hwgen.stream import Stream, pack, unpack
@@ -97,6 +97,23 @@ def test_host_module_equals_hwgen(case: int, seed: int, tmp_path: Path) -> None:
     assert (made["raw"] == padded(pack(source.run(integers), inputs), inputs)).all()
     assert np.array_equal(made["y"], sink.run(unpack(received, outputs)))
     assert made["y"].dtype == np.float32
+
+
+@pytest.mark.parametrize("tail", [(), *((name,) for name in sorted(HOST_FUNCTIONS)), ("relu", "softmax")], ids=str)
+def test_every_host_function_is_there(tail: tuple[str, ...], seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    stream, inputs = Stream(full_range(6, True), ELEMENTS, 2), Stream(full_range(1, False), ELEMENTS, 1)
+    last = "argmax" in tail
+    sink = OutputPort("y", (1,) if last else SHAPE, "w",
+                      Decode(Tensor(rng.normal(size=ELEMENTS)), Tensor(rng.normal(size=ELEMENTS)), tail, indices=last))
+    source = input_port(rng, inputs.type, False, False)
+    emit("tiny", [(Channel("x", "s_axis_x", inputs, 1), source)], [(Channel("y", "m_axis_y", stream, 2), sink)],
+         tmp_path)
+    received = pack(random_values(rng, stream.type, (7, ELEMENTS)), stream)
+    ones = np.ones((1, *SHAPE))
+    made = run_alone(tmp_path, x=ones, integers=ones.astype(int), y=received)
+    assert np.array_equal(made["y"], sink.run(unpack(received, stream)))
+    assert made["y"].dtype == sink.run(unpack(received, stream)).dtype
 
 
 def test_indices_stay_integers(tmp_path: Path) -> None:

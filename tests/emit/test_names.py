@@ -65,6 +65,18 @@ def test_case_and_punctuation_do_not_merge_two_names() -> None:
     assert re.fullmatch(r"fc_1_[0-9a-f]{8}", made.of("fc/1"))
 
 
+@given(names)
+def test_an_identifier_is_its_own_identifier(name: str) -> None:
+    identifier = Names().of(name)
+    assert Names().of(identifier) == identifier
+
+
+def test_systemverilog_words_are_those_of_slang() -> None:
+    parsing = pytest.importorskip("pyslang.parsing")
+    kinds = {name.removesuffix("Keyword").lower() for name in dir(parsing.TokenKind) if name.endswith("Keyword")}
+    assert kinds == {word.replace("_", "") for word in SYSTEMVERILOG}
+
+
 def test_every_language_is_covered() -> None:
     for words, some in ((SYSTEMVERILOG, "always_ff"), (VHDL, "architecture"), (CPP, "co_await"), (TCL, "upvar")):
         assert some in words

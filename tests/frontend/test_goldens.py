@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from hwgen.frontend import ImportOptions, load
+from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import IntType
+from hwgen.ops.quantized import Dense
 from hwgen.reference import exact, float32
 
 SIXTEEN_BITS = ImportOptions(input_types={None: (IntType(-32768, 32767), Fraction(1, 1024))})
@@ -86,3 +89,18 @@ def test_ties_of_jettagging_are_exact(models: Path) -> None:
     for name, integers in one.integers.items():
         np.testing.assert_array_equal(integers, other.integers[name])
     assert sum(int((d == 0).sum()) for d in other.distances.values()) > 100
+
+
+@pytest.mark.parametrize("layer", range(4))
+def test_one_wrong_weight_shows(layer: int, models: Path) -> None:
+    """The comparison bites: one weight of any layer negated moves an output far beyond float32 noise."""
+    data = np.load(models / "qonnx-zoo" / "TFC_1W1A_golden.npz")
+    graph = load(models / "qonnx-zoo" / "TFC_1W1A.onnx").graph
+    target = [n for n in graph.nodes if isinstance(n.op, Dense)][layer]
+    assert isinstance(target.op, Dense)
+    weight = target.op.weight.array.copy()
+    weight[3, 7] *= -1
+    wrong = replace(target, op=replace(target.op, weight=Tensor(weight)))
+    broken = graph.replaced(nodes=tuple(wrong if n is target else n for n in graph.nodes))
+    found = exact.run(broken, {graph.inputs[0]: data["x"]}).outputs[graph.outputs[0]]
+    assert np.abs(found - data["y"]).max() > 1000 * FLOAT32_NOISE

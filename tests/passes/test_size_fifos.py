@@ -24,32 +24,46 @@ from tests.passes.test_fold import lowered
 
 @dataclass
 class Machine:
-    """A kernel that steps through its schedule; beats in its pipeline leave `delay` cycles later, in order.
+    """A kernel that steps through its schedule; a beat reaches the output register `delay` cycles after its step.
 
-    The whole kernel stops in every cycle in which a beat stands at its output and is not taken.
+    Like the RTL it stops as a whole while a beat is there that the register cannot take (hwgen_accumulator: a second
+    register where beats may follow one another).
     """
 
     kernel: Kernel
     step: int = 0
     age: int = 0
+    waiting: int = 0
     pipeline: deque[int] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.schedule = self.kernel.schedule()
+        writes = self.schedule.writes
+        self.registers = 2 if any(a and b for a, b in zip(writes, writes[1:] + writes[:1], strict=True)) else 1
 
     @property
-    def offers(self) -> bool:
+    def due(self) -> bool:
         return bool(self.pipeline) and self.pipeline[0] <= self.age
+
+    @property
+    def stuck(self) -> bool:
+        return self.waiting + self.due > self.registers
 
     @property
     def wants(self) -> bool:
         return self.schedule.reads[self.step]
 
-    def advance(self) -> None:
-        """One step of the schedule."""
-        if self.schedule.writes[self.step]:
-            self.pipeline.append(self.age + self.schedule.delay)
-        self.step = (self.step + 1) % self.schedule.steps
+    def clock(self, given: bool, stepped: bool) -> None:
+        """The end of a cycle in which a beat was given or not, and a step was taken or not."""
+        if not self.stuck:
+            if stepped and self.schedule.writes[self.step]:
+                self.pipeline.append(self.age + self.schedule.delay - 1)
+            if self.due:
+                self.pipeline.popleft()
+                self.waiting += 1
+            self.step = (self.step + stepped) % self.schedule.steps
+            self.age += 1
+        self.waiting -= given
 
 
 @dataclass
@@ -86,38 +100,25 @@ def simulated_interval(graph: Graph, frames: int) -> float:
 
 def cycle(machines: list[Machine], queues: list[Queue | None], now: int) -> int:
     """One clock cycle of all; returns whether the last machine gave a beat."""
-    count = len(machines)
-    taken = [False] * (count + 1)
-    ready = [False] * count + [True]
-    moved = [False] * count
-    for k in reversed(range(count)):
-        machine = machines[k]
-        queue = queues[k] if k + 1 < count else None
-        ready_after = (len(queue.beats) < queue.depth) if queue is not None else ready[k + 1]
-        stuck = machine.offers and not ready_after
-        taken[k + 1] = machine.offers and ready_after
-        moved[k] = not stuck
-        ready[k] = not stuck and machine.wants
+    last = len(machines) - 1
+    wants = [not machine.stuck and machine.wants for machine in machines]
+    offers = [machine.waiting > 0 for machine in machines]
+    given, stepped = [], []
+    for k in range(last + 1):
+        queue = queues[k] if k < last else None
+        given.append(offers[k] and (k == last or (wants[k + 1] if queue is None else len(queue.beats) < queue.depth)))
+        before = queues[k - 1] if k else None
+        there = k == 0 or (offers[k - 1] if before is None else bool(before.beats) and before.beats[0] <= now)
+        stepped.append(not machines[k].stuck and (there or not machines[k].wants))
     for k, machine in enumerate(machines):
         before = queues[k - 1] if k else None
-        if k == 0:
-            arrives = True
-        elif before is not None:
-            arrives = bool(before.beats) and before.beats[0] <= now
-        else:
-            arrives = taken[k]
-        step = moved[k] and (arrives or not machine.wants)
-        if k and before is not None and step and machine.wants:
+        if before is not None and stepped[k] and wants[k]:
             before.beats.popleft()
-        if taken[k + 1]:
-            machine.pipeline.popleft()
-        if step:
-            machine.advance()
-        machine.age += moved[k]
-    for k, queue in enumerate(queues):
-        if queue is not None and taken[k + 1]:
+        queue = queues[k] if k < last else None
+        if queue is not None and given[k]:
             queue.beats.append(now + queue.latency)
-    return int(taken[count])
+        machine.clock(given[k], stepped[k])
+    return int(given[last])
 
 
 def random_folded(draw: random.Random) -> Graph:
@@ -167,14 +168,15 @@ def without(graph: Graph, name: str) -> Graph:
 
 
 @pytest.mark.parametrize("case", range(12))
-def test_the_interval_of_any_depths_equals_simulation(case: int, seed: int) -> None:
+def test_no_network_is_slower_than_modelled(case: int, seed: int) -> None:
+    """Whatever the depths: the model leaves out only the output registers, which can make a network faster."""
     draw = random.Random(seed)
     graph = insert_fifos(insert_converters(random_folded(draw)))
     nodes = tuple(replace(n, op=replace(n.op, depth=draw.randint(2, n.op.depth))) if isinstance(n.op, Fifo) else n
                   for n in graph.nodes)
     spoiled = graph.replaced(nodes=nodes)
     model, measured = modelled_timing(spoiled).cycles_per_frame, simulated_interval(spoiled, 60)
-    assert abs(model - measured) <= 1, f"model {model}, simulation {measured}"
+    assert slowest(spoiled) <= measured <= model
 
 
 def test_values_and_function_stay() -> None:
