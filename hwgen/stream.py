@@ -70,8 +70,8 @@ def _codes_of(bits: Array) -> Array:
     width = bits.shape[-1]
     if width > 62:
         weights = np.array([1 << b for b in range(width)], dtype=object)
-        return (bits.astype(object) * weights).sum(axis=-1)
-    return bits.astype(np.int64) @ (np.int64(1) << np.arange(width, dtype=np.int64))
+        return np.asarray((bits.astype(object) * weights).sum(axis=-1))
+    return np.asarray(bits.astype(np.int64) @ (np.int64(1) << np.arange(width, dtype=np.int64)))
 
 
 def pack(frames: Array, stream: Stream) -> Array:

@@ -14,11 +14,14 @@ from hwgen import kernels
 from hwgen.errors import HwgenError
 from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Node
+from hwgen.kernels.stream_input import StreamInput
+from hwgen.kernels.stream_output import StreamOutput
 from hwgen.names import Names
 
 
 def map_kernels(graph: Graph) -> Graph:
     """The hardware graph with every kernel at its smallest folding."""
+    _refuse_empty(graph)
     _refuse_unmapped(graph)
     _refuse_forks(graph)
     builder = GraphBuilder(graph.name, Level.HARDWARE)
@@ -39,7 +42,7 @@ def _add_inputs(graph: Graph, builder: GraphBuilder, names: Names) -> dict[str, 
         if isinstance(port, InputPort):
             value = builder.add_input(graph.values[port.value])
             inner[port.value] = _unused(f"{port.value}_stream", graph)
-            builder.add(names.of(f"{port.name}_input"), kernels.StreamInput.of(value), [port.value],
+            builder.add(names.of(f"{port.name}_input"), StreamInput.of(value), [port.value],
                         [inner[port.value]])
             builder.ports[port.name] = port
     return inner
@@ -52,7 +55,7 @@ def _add_outputs(graph: Graph, builder: GraphBuilder, names: Names) -> list[str]
         if isinstance(port, OutputPort):
             if port.value not in outer:
                 outer[port.value] = _unused(f"{port.value}_stream", graph)
-                kernel = kernels.StreamOutput.of(builder.values[port.value])
+                kernel = StreamOutput.of(builder.values[port.value])
                 builder.add(names.of(f"{port.name}_output"), kernel, [port.value], [outer[port.value]])
             builder.ports[port.name] = replace(port, value=outer[port.value])
     return list(outer.values())
@@ -62,6 +65,13 @@ def _unused(name: str, graph: Graph) -> str:
     while name in graph.values:
         name += "_"
     return name
+
+
+def _refuse_empty(graph: Graph) -> None:
+    bare = [name for name in graph.outputs if name in graph.inputs]
+    if bare or not graph.nodes:
+        raise HwgenError("no-layers", ", ".join(bare or graph.outputs), "nothing but the host's quantizer stands "
+                         "between input and output", "Build a network with at least one quantized layer.")
 
 
 def _refuse_unmapped(graph: Graph) -> None:
