@@ -34,7 +34,7 @@ struct Wires {
 #include "design.hpp"
 
 enum Fault : uint64_t { NONE, VALID_FELL, PAYLOAD_CHANGED, LAST_WRONG, KEEP_WRONG, EXTRA_BEAT };
-enum Status : int { FINISHED, TIMEOUT, STUCK, RTL_ERROR };
+enum Status : int { FINISHED, TIMEOUT, STUCK, RTL_ERROR, RUNNING };
 
 // Shared with Python: one stream of a run. `willing` of 2^32 is the chance to be willing in a cycle.
 struct Stream {
@@ -90,6 +90,8 @@ struct Held {
     uint8_t last = 0;
 };
 
+struct Run;
+
 struct Simulation {
     std::unique_ptr<VerilatedContext> context;
     std::unique_ptr<Vdesign> top;
@@ -98,6 +100,7 @@ struct Simulation {
 #endif
     std::vector<Wires> inputs, outputs, probes;
     std::string error;
+    std::shared_ptr<Run> run;
 
     void settle(uint8_t clock) {
         top->HWGEN_CLOCK = clock;
@@ -193,6 +196,7 @@ struct Run {
     Random random;
     bool strict;
     std::vector<Held> out_held, probe_held;
+    uint64_t now = 0, idle = 0;
 
     Run(Simulation& sim, Stream* inputs, Stream* outputs, Stream* probes, uint64_t seed, bool strict)
         : sim(sim), inputs(inputs), outputs(outputs), probes(probes),
@@ -201,7 +205,7 @@ struct Run {
         for (const Wires& w : sim.probes) probe_held.push_back({false, std::vector<uint8_t>(w.bytes), 0});
     }
 
-    bool cycle(uint64_t now) {
+    void cycle() {
         bool moved = false;
         for (size_t i = 0; i < sim.inputs.size(); ++i) offer(sim.inputs[i], inputs[i], random);
         for (size_t i = 0; i < sim.outputs.size(); ++i)
@@ -218,21 +222,26 @@ struct Run {
         sim.settle(1);
         for (size_t i = 0; i < sim.inputs.size(); ++i)
             if (accepted >> i & 1) *sim.inputs[i].valid = 0;
-        return moved || accepted;
+        idle = moved || accepted ? 0 : idle + 1;
+        ++now;
     }
 
-    int run(uint64_t max_cycles, uint64_t idle_limit, uint64_t* cycles) {
-        uint64_t idle = 0, now = 0;
-        int status = FINISHED;
-        while (!complete(outputs, sim.outputs.size()) || !complete(probes, sim.probes.size())) {
-            if (now >= max_cycles || idle >= idle_limit) {
+    bool complete() const {
+        return ::complete(outputs, sim.outputs.size()) && ::complete(probes, sim.probes.size());
+    }
+
+    int advance(uint64_t chunk, uint64_t max_cycles, uint64_t idle_limit, uint64_t* cycles) {
+        int status = RUNNING;
+        for (uint64_t end = now + chunk; status == RUNNING && now < end;) {
+            if (complete())
+                status = FINISHED;
+            else if (now >= max_cycles || idle >= idle_limit)
                 status = idle >= idle_limit ? STUCK : TIMEOUT;
-                break;
-            }
-            idle = cycle(now++) ? 0 : idle + 1;
+            else
+                cycle();
         }
         *cycles = now;
-        for (int i = 0; status == FINISHED && i < DRAIN_CYCLES; ++i) cycle(now++);
+        for (int i = 0; status == FINISHED && i < DRAIN_CYCLES; ++i) cycle();
         note_state(sim.outputs, outputs);
         note_state(sim.probes, probes);
         return status;
@@ -293,14 +302,25 @@ __attribute__((visibility("default"))) Simulation* hwgen_new(const char* folder,
     return sim;
 }
 
-// Reset, then run until every output and boundary has its beats. Returns a Status.
-__attribute__((visibility("default"))) int hwgen_run(Simulation* sim, Stream* inputs, Stream* outputs, Stream* probes,
-                                                     uint64_t max_cycles, uint64_t idle_limit, uint64_t seed,
-                                                     int strict, uint64_t* cycles) {
+// Reset, then prepare a run; the streams must stay where they are until it ends.
+__attribute__((visibility("default"))) int hwgen_start(Simulation* sim, Stream* inputs, Stream* outputs,
+                                                       Stream* probes, uint64_t seed, int strict) {
     printed.clear();
     try {
         sim->reset();
-        return Run(*sim, inputs, outputs, probes, seed, strict != 0).run(max_cycles, idle_limit, cycles);
+        sim->run = std::make_shared<Run>(*sim, inputs, outputs, probes, seed, strict != 0);
+        return RUNNING;
+    } catch (const std::exception& failure) {
+        sim->error = failure.what();
+        return RTL_ERROR;
+    }
+}
+
+// Run for at most `chunk` cycles, or until every output and boundary has its beats. Returns a Status.
+__attribute__((visibility("default"))) int hwgen_advance(Simulation* sim, uint64_t chunk, uint64_t max_cycles,
+                                                         uint64_t idle_limit, uint64_t* cycles) {
+    try {
+        return sim->run->advance(chunk, max_cycles, idle_limit, cycles);
     } catch (const std::exception& failure) {
         sim->error = failure.what();
         return RTL_ERROR;

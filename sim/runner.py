@@ -20,7 +20,16 @@ from xml.etree import ElementTree
 import cocotb_tools.config
 import find_libpython
 
-from hwgen.toolchain import cache_folder, cached, compiler_cache, content_key, find_verilator, require, versions
+from hwgen.toolchain import (
+    cache_folder,
+    cached,
+    compiler_cache,
+    content_key,
+    find_verilator,
+    require,
+    temporary_folder,
+    versions,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 _STALE_COPIES = ("*.o", "*.a", "*.gch", "*.d", "*.cpp", "*.h")
@@ -114,7 +123,7 @@ def _results(path: Path) -> tuple[int, list[str]]:
 
 def build(run: _Run) -> Path:
     """The folder of the compiled simulation, from the cache where nothing changed."""
-    folder = cache_folder(Path(run.cache) if run.cache else None)
+    folder = _folder(Path(run.cache) if run.cache else None)
     tools = versions("cocotb", "verilator", "g++", "make") if run.simulator == "verilator" else versions(
         "cocotb", "iverilog")
     texts = [part for source in run.sources for part in (Path(source).name, Path(source).read_bytes())]
@@ -123,6 +132,12 @@ def build(run: _Run) -> Path:
                        Path(__file__).read_bytes(), *texts])
     make = _build_verilator if run.simulator == "verilator" else _build_icarus
     return cached(folder, "benches", key, lambda fresh: make(run, fresh, folder))
+
+
+def _folder(wanted: Path | None) -> Path:
+    """The cache folder; make and Verilator's driver cannot work in one with a space."""
+    folder = cache_folder(wanted)
+    return temporary_folder() if " " in str(folder) else folder
 
 
 def _build_verilator(run: _Run, fresh: Path, folder: Path) -> None:

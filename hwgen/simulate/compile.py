@@ -25,11 +25,14 @@ from hwgen.toolchain import (
 
 LIBRARY = "libdesign.so"
 PRINT = "harness_print.hpp"
-_TOOLS = ("verilator", "g++", "perl")
+_TOOLS = ("verilator", "g++")
 _RUNTIME = ("verilated", "verilated_dpi", "verilated_threads")
 _FLAGS = ("-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-faligned-new", "-w", "-DVERILATOR=1",
           "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0", "-DVL_USER_STOP",
           "-DVL_USER_FATAL", "-DVL_USER_FINISH")
+
+_LARGE_STACK = 'ulimit -s unlimited 2>/dev/null || ulimit -s "$(ulimit -H -s)"; exec "$@"'
+"""Verilator walks expressions by recursion."""
 
 Announce = Callable[[str], None]
 
@@ -142,7 +145,7 @@ class _Job:
         for path in fresh.iterdir():
             path.unlink()
         trace = ["--trace-vcd"] if self.waves else []
-        self._call([str(self.tool.executable), "--cc", "--assert", "-O3", "--x-initial", "unique", "-Wno-fatal",
+        self._call([str(self.tool.translator), "--cc", "--assert", "-O3", "--x-initial", "unique", "-Wno-fatal",
                     "--prefix", "Vdesign", "--top-module", self.top, "--Mdir", str(fresh), "--timescale", "1ns/1ps",
                     "--output-split", str(split), *trace, *(str(source) for source in self.sources)])
 
@@ -182,8 +185,8 @@ class _Job:
                     *arguments])
 
     def _call(self, command: list[str]) -> None:
-        done = subprocess.run(command, env={**os.environ, **self.tool.environment}, capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run(["sh", "-c", _LARGE_STACK, "sh", *command], capture_output=True, text=True, check=False,
+                              env={**os.environ, **self.tool.environment})
         if done.returncode:
             raise HwgenError("simulator-build", self.top, "the RTL could not be compiled for simulation:\n"
                              + (done.stdout + done.stderr)[-4000:],

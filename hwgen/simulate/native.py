@@ -18,6 +18,8 @@ from hwgen.simulate.design import Design, Wire
 
 _ALWAYS = 1 << 32
 _NEVER = (1 << 64) - 1
+_CHUNK = 1 << 14
+"""Cycles per call: an interrupt by the user waits for the end of a call."""
 FAULTS = ("", "tvalid fell before tready", "the payload changed while stalled", "tlast is wrong", "tkeep is not full",
           "more beats than the frames have")
 
@@ -29,6 +31,7 @@ class Status(IntEnum):
     TIMEOUT = 1
     STUCK = 2
     RTL_ERROR = 3
+    RUNNING = 4
 
 
 class _Stream(ctypes.Structure):
@@ -100,8 +103,9 @@ def run(library: Path, build: Path, design: Design, packed: Sequence[Array], fra
     cycles = ctypes.c_uint64(0)
     with _simulation(library, build, vcd, seed) as (api, handle):
         _check_widths(api, handle, groups)
-        status = Status(api.hwgen_run(handle, *arrays, max_cycles, idle_limit, seed, int(stalls is not None),
-                                      ctypes.byref(cycles)))
+        status = Status(api.hwgen_start(handle, *arrays, seed, int(stalls is not None)))
+        while status == Status.RUNNING:
+            status = Status(api.hwgen_advance(handle, _CHUNK, max_cycles, idle_limit, ctypes.byref(cycles)))
         error = api.hwgen_error(handle).decode(errors="replace")
     inputs, outputs, boundaries = (tuple(b.traffic(s) for b, s in zip(group, array, strict=True))
                                    for group, array in zip(groups, arrays, strict=True))
@@ -127,8 +131,9 @@ def _load(library: Path) -> Any:
     api = ctypes.CDLL(str(library))
     pointer, number = ctypes.c_void_p, ctypes.c_uint64
     api.hwgen_new.restype, api.hwgen_new.argtypes = pointer, [ctypes.c_char_p, ctypes.c_char_p, number]
-    api.hwgen_run.restype = ctypes.c_int
-    api.hwgen_run.argtypes = [pointer] * 4 + [number] * 3 + [ctypes.c_int, pointer]
+    api.hwgen_start.restype = api.hwgen_advance.restype = ctypes.c_int
+    api.hwgen_start.argtypes = [pointer] * 4 + [number, ctypes.c_int]
+    api.hwgen_advance.argtypes = [pointer, number, number, number, pointer]
     api.hwgen_bytes.restype, api.hwgen_bytes.argtypes = number, [pointer, ctypes.c_int, number]
     api.hwgen_error.restype, api.hwgen_error.argtypes = ctypes.c_char_p, [pointer]
     api.hwgen_delete.restype, api.hwgen_delete.argtypes = None, [pointer]

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,13 @@ from pathlib import Path
 import hwgen
 from hwgen.emit.library import library_files
 from hwgen.emit.rtl import kernel_wrapper, memory_files
+from hwgen.emit.top import flag_fifo
 from hwgen.errors import Exit, HwgenError
 from hwgen.ir.graph import Graph
 from hwgen.kernels.base import Kernel, Resources
+from hwgen.kernels.stream_output import StreamOutput
 from hwgen.passes.fold_options import kernel_of
+from hwgen.passes.size_fifos import modelled_timing
 from hwgen.synth.cells import Usage, usage_of
 from hwgen.toolchain.cache import cache_folder, cached, content_key
 from hwgen.toolchain.tools import versions
@@ -43,8 +46,17 @@ class Unit:
         """Changes with the tool, the script and every byte that is read."""
         sources = [part for path in self.sources for part in (path.name, path.read_bytes())]
         memories = [part for item in sorted(self.memories.items()) for part in item]
-        return content_key(["yosys", tool_version(), SYNTHESIS, *MERGE, self.top, self.text, json.dumps(self.parameters),
-                            *sources, *memories])
+        script = [tool_version(), SYNTHESIS, *MERGE]
+        return content_key([*script, self.top, self.text, json.dumps(self.parameters), *sources, *memories])
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the memory files and the wrapper; returns every source."""
+        for name, content in self.memories.items():
+            (folder / name).write_text(content, encoding="utf-8")
+        if not self.text:
+            return list(self.sources)
+        (folder / "unit.sv").write_text(self.text, encoding="utf-8")
+        return [*self.sources, folder / "unit.sv"]
 
 
 def unit_of(kernel: Kernel) -> Unit:
@@ -69,12 +81,20 @@ def usages(graph: Graph, cache: Path | None = None) -> dict[str, Usage]:
     """As synthesise, with the share of LUTs that are memory."""
     tool_version()
     folder = cache_folder(cache)
-    units = {node.name: unit_of(kernel_of(node)) for node in graph.nodes}
+    units = {name: unit_of(kernel) for name, kernel in kernels_of(graph)}
     keys = {name: unit.key() for name, unit in units.items()}
     distinct = {keys[name]: unit for name, unit in units.items()}
     with ThreadPoolExecutor(WORKERS) as pool:
         made = dict(zip(distinct, pool.map(lambda key: _cached(folder, key, distinct[key]), distinct), strict=True))
     return {name: made[key] for name, key in keys.items()}
+
+
+def kernels_of(graph: Graph) -> Iterator[tuple[str, Kernel]]:
+    """The nodes, and for each output adapter the FIFO that takes the frames' flags there (hwgen.emit.top)."""
+    for node in graph.nodes:
+        yield node.name, kernel_of(node)
+        if isinstance(node.op, StreamOutput):
+            yield f"{node.name}_flags", flag_fifo(modelled_timing(graph))
 
 
 def _cached(folder: Path, key: str, unit: Unit) -> Usage:
@@ -86,12 +106,8 @@ def _cached(folder: Path, key: str, unit: Unit) -> Usage:
 def _make(fresh: Path, unit: Unit) -> None:
     """Write cells.json into an empty folder."""
     with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as scratch:
-        work = Path(scratch)
-        for name, text in unit.memories.items():
-            (work / name).write_text(text, encoding="utf-8")
-        (work / "unit.sv").write_text(unit.text, encoding="utf-8")
-        sources = [*unit.sources, *([work / "unit.sv"] if unit.text else [])]
-        cells = run_yosys(sources, unit.top, unit.parameters, work)
+        sources = unit.write(Path(scratch))
+        cells = run_yosys(sources, unit.top, unit.parameters, Path(scratch))
     (fresh / "cells.json").write_text(json.dumps(cells, sort_keys=True), encoding="utf-8")
 
 
@@ -110,24 +126,26 @@ def run_yosys(sources: Sequence[Path], top: str, parameters: Mapping[str, int | 
     tool_version()
     with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as scratch:
         statistics = Path(scratch) / "stat.json"
-        commands = _script([source.resolve() for source in sources], top, parameters, statistics)
-        _child(commands, top, cwd)
+        count = [SYNTHESIS, *MERGE, f'tee -q -o "{statistics}" stat -json']
+        run_commands([*read_commands(sources, top, parameters), *count], top, cwd)
         modules = json.loads(statistics.read_text(encoding="utf-8"))["modules"]
         return dict(modules["\\unit"].get("num_cells_by_type", {}))
 
 
-def _script(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str], statistics: Path) -> list[str]:
-    files = " ".join(f'"{source}"' for source in sources)
+def read_commands(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str]) -> list[str]:
+    """Yosys commands that read the sources and make `top`, with these parameters, the module `unit`."""
+    files = " ".join(f'"{source.resolve()}"' for source in sources)
     values = " ".join(f"-set {name} {_value(value)}" for name, value in parameters.items())
     return [f"read_verilog -sv -defer {files}", *([f"chparam {values} {top}"] if values else []),
-            f"hierarchy -top {top}", "rename -top unit", SYNTHESIS, *MERGE, f'tee -q -o "{statistics}" stat -json']
+            f"hierarchy -top {top}", "rename -top unit"]
 
 
 def _value(value: int | str) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _child(commands: Sequence[str], top: str, cwd: Path) -> None:
+def run_commands(commands: Sequence[str], top: str, cwd: Path) -> None:
+    """Run Yosys commands in a child process. HwgenError "synthesis-failed" naming `top`."""
     done = subprocess.run([sys.executable, "-m", "hwgen.synth.worker"], input=json.dumps(commands), text=True,
                           capture_output=True, check=False, cwd=cwd, env=_environment())
     if done.returncode != 0:

@@ -19,7 +19,7 @@ def cache_folder(cache: Path | None = None) -> Path:
     """A writable folder for builds: `cache`, else the XDG cache folder, else one in the temporary folder."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     wanted = cache if cache is not None else Path(home) / "hwgen"
-    return wanted if _writable(wanted) else _temporary_folder()
+    return wanted if _writable(wanted) else temporary_folder()
 
 
 def _writable(folder: Path) -> bool:
@@ -31,8 +31,8 @@ def _writable(folder: Path) -> bool:
         return False
 
 
-def _temporary_folder() -> Path:
-    """A folder that only this user can write: a shared name is trusted only if it is ours and private."""
+def temporary_folder() -> Path:
+    """The cache of a user who has none: a folder in the temporary one, trusted only where it is ours and private."""
     folder = Path(tempfile.gettempdir()) / f"hwgen-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)

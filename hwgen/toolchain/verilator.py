@@ -38,7 +38,13 @@ class Verilator:
 
     @property
     def executable(self) -> Path:
+        """The driver in Perl; it knows --build, but fails where a path has a space."""
         return self.root / "bin" / "verilator"
+
+    @property
+    def translator(self) -> Path:
+        """What the driver calls: SystemVerilog to C++ without Perl; wants a large stack."""
+        return self.root / "bin" / "verilator_bin"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ module down_check #(
   // taps: connected to the block's registers by the proof script
   wire logic [RATIO-1:0] x;
   wire logic [$clog2(RATIO)-1:0] count;
-  wire logic x_valid, data, skid, valid, ready;
+  wire logic x_valid, data, skid, valid, full;
 
   logic [RATIO+1:0] content;
   logic [7:0] length;
@@ -25,9 +25,9 @@ module down_check #(
   always_comb begin : abstraction
     content = x_valid ? (RATIO + 2)'(x >> count) : '0;
     length  = x_valid ? 8'(RATIO) - 8'(count) : '0;
-    if (!ready) content = (content << 1) | (RATIO + 2)'(skid);
+    if (full) content = (content << 1) | (RATIO + 2)'(skid);
     if (valid) content = (content << 1) | (RATIO + 2)'(data);
-    length = length + 8'(valid) + 8'(!ready);
+    length = length + 8'(valid) + 8'(full);
   end
 
   hwgen_width_converter #(

@@ -27,7 +27,7 @@ module gearbox_check #(
   wire logic [HISTORY*IN_LANES-1:0] history;
   wire logic [$clog2(WIDER)-1:0] phase;
   wire logic [NARROWER-1:0] data, skid;
-  wire logic valid, ready;
+  wire logic valid, full;
   wire logic [OUT_LANES-1:0] y;
   wire logic y_valid;
 
@@ -38,8 +38,8 @@ module gearbox_check #(
   always_comb begin : abstraction
     unread   = 8'(WIDER - 1) - 8'(phase);
     kept     = LANES'(history) >> (8'(HISTORY * IN_LANES) - unread);
-    buffered = (valid ? LANES'(data) : '0) | (ready ? '0 : LANES'(skid) << (valid ? NARROWER : 0));
-    length   = unread + (valid ? 8'(NARROWER) : 8'd0) + (ready ? 8'd0 : 8'(NARROWER));
+    buffered = (valid ? LANES'(data) : '0) | (full ? LANES'(skid) << (valid ? NARROWER : 0) : '0);
+    length   = unread + (valid ? 8'(NARROWER) : 8'd0) + (full ? 8'(NARROWER) : 8'd0);
     if (WIDEN) begin
       content = kept | (buffered << unread);
       if (y_valid) content = (content << OUT_LANES) | LANES'(y);

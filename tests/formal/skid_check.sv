@@ -15,7 +15,7 @@ module skid_check #(
   logic [WIDTH-1:0] m_tdata;
   // taps: connected to the block's registers by the proof script
   wire logic [WIDTH-1:0] data, skid;
-  wire logic valid, ready;
+  wire logic valid, full;
 
   hwgen_skid #(
       .WIDTH(WIDTH)
@@ -43,8 +43,8 @@ module skid_check #(
       .m_tdata(m_tdata),
       .m_tvalid(m_tvalid),
       .m_tready(m_tready),
-      .content({{WIDTH{!ready}} & skid, {WIDTH{valid}} & data}),
-      .length(8'(valid) + 8'(!ready))
+      .content({{WIDTH{full}} & skid, {WIDTH{valid}} & data}),
+      .length(8'(valid) + 8'(full))
   );
 
 endmodule

@@ -8,7 +8,7 @@ import pytest
 
 from tests.formal.proof import Proof
 
-SKID = {"data": "data_q", "skid": "skid_q", "valid": "valid_q", "ready": "ready_q"}
+SKID = {"data": "data_q", "skid": "skid_q", "valid": "valid_q", "full": "full_q"}
 ELSE_IF = "dut.genblk1.genblk1"  # Yosys nests a scope for each `else if` of the converter's generate
 CONVERTER = ("hwgen_width_converter", "hwgen_width_up", "hwgen_width_down", "hwgen_width_gearbox", "hwgen_skid")
 
@@ -45,7 +45,7 @@ def gearbox(source: int, sink: int) -> Proof:
 
 
 PROOFS = {
-    "skid": (skid(), ("hwgen_skid", "if (ready_q) skid_q", "skid_q")),
+    "skid": (skid(), ("hwgen_skid", "if (!full_q) skid_q", "skid_q")),
     "fifo of 5": (fifo(5, 0), ("hwgen_fifo", "count_q != (AW + 1)'(SLOTS)", "count_q != (AW + 1)'(SLOTS + 1)")),
     "block fifo of 6": (fifo(6, 1), ("hwgen_fifo", "if (read) fetched_q", "fetched_q")),
     "2:3": (gearbox(2, 3), ("hwgen_width_gearbox", "phase_q < PW'(IN_LANES)", "phase_q <= PW'(IN_LANES)")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,12 @@ def test_bad_memory_file_is_refused(name: str, tmp_path: Path, seed: int, capfd:
     assert "%" not in capfd.readouterr().out
 
 
+def test_folders_with_spaces(tmp_path: Path, seed: int) -> None:
+    inputs, expected = toy_vectors(4, seed)
+    build = toy_build(tmp_path / "my first build")
+    assert simulate(build, DESIGN, inputs, expected, cache=tmp_path / "my cache").ok
+
+
 def test_time_limit(tmp_path: Path, seed: int) -> None:
     inputs, expected = toy_vectors(FRAMES, seed)
     result = simulate(toy_build(tmp_path / "b"), DESIGN, inputs, expected, max_cycles=50)
@@ -154,9 +161,10 @@ def test_working_directory_is_kept(tmp_path: Path, seed: int) -> None:
 
 
 def test_compile_time_is_told_before_and_only_for_a_compile(tmp_path: Path, seed: int) -> None:
-    build, (inputs, expected), told = toy_build(tmp_path / "b"), toy_vectors(4, seed), []
+    fresh = ("rtl/toy_top.sv", "// Test design", f"// {uuid.uuid4()}")
+    build, (inputs, expected), told = toy_build(tmp_path / "b", fresh), toy_vectors(4, seed), []
     for _ in range(2):
-        simulate(build, DESIGN, inputs, expected, cache=tmp_path / "cache", announce=told.append)
+        simulate(build, DESIGN, inputs, expected, announce=told.append)
     (text,) = told
     assert "compiling the simulator" in text and text.endswith(" s")
 
