@@ -87,15 +87,16 @@ def compare_references(imported: Graph, graph: Graph, vectors: Vectors) -> Refer
     """Every value that a quantizer of the imported graph makes and the integer model has too, and every output."""
     want, replay = exact.run(imported, vectors.inputs), float32.run(imported, vectors.inputs)
     shared = [name for name in want.integers if name in vectors.values]
-    wrong = {name: _different(want.integers[name], vectors.values[name]) for name in shared}
+    values = {name: graph.in_imported_order(name, vectors.values[name]) for name in shared}
+    wrong = {name: _different(want.integers[name], values[name]) for name in shared}
     outputs = IntegerModel(graph).decode(vectors.values)
     wrong_outputs = {name: _far(want.outputs[name], outputs[name]) for name in outputs}
-    first = [_first_difference(name, want.integers[name], vectors.values[name]) for name in shared if wrong[name]]
+    first = [_first_difference(name, want.integers[name], values[name]) for name in shared if wrong[name]]
     first += [f"output {name} of the integer model is wrong" for name, number in wrong_outputs.items() if number]
     return References(
         compared=sum(vectors.values[name].size for name in shared) + sum(array.size for array in outputs.values()),
         exact_mismatches=sum(wrong.values()) + sum(wrong_outputs.values()),
-        float32_mismatches=sum(_different(replay.integers[name], vectors.values[name]) for name in shared),
+        float32_mismatches=sum(_different(replay.integers[name], values[name]) for name in shared),
         near_ties=sum(int((replay.distances[name] < NEAR_TIE).sum()) for name in shared if name in replay.distances),
         first=first[0] if first else None)
 

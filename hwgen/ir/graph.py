@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwgen.ir.tensor import Array
+from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import Type
 
 
@@ -81,7 +81,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in topological order. `ports` describes the host's side of each graph input and output."""
+    """Nodes in topological order. `ports` describes the host's side of each graph input and output.
+
+    orders: for an integer value that stands for a value of the imported graph in another memory order, the position in
+    it of each element of that value.
+    """
 
     name: str
     level: Level
@@ -90,6 +94,7 @@ class Graph:
     nodes: tuple[Node, ...]
     values: Mapping[str, Value]
     ports: Mapping[str, object] = field(default_factory=dict)
+    orders: Mapping[str, Tensor] = field(default_factory=dict)
 
     def inputs_of(self, node: Node) -> tuple[Value, ...]:
         return tuple(self.values[name] for name in node.inputs)
@@ -102,6 +107,11 @@ class Graph:
 
     def consumers(self, value: str) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes if value in node.inputs)
+
+    def in_imported_order(self, name: str, integers: Array) -> Array:
+        """(frames, ...) integers of a value as (frames, elements) in the order of the imported graph's value."""
+        flat = integers.reshape(len(integers), -1)
+        return flat[:, self.orders[name].array] if name in self.orders else flat
 
     def replaced(self, **changes: object) -> Graph:
         return replace(self, **changes)  # type: ignore[arg-type]
@@ -117,6 +127,7 @@ class GraphBuilder:
         self.values: dict[str, Value] = {}
         self.inputs: list[str] = []
         self.ports: dict[str, object] = {}
+        self.orders: dict[str, Tensor] = {}
 
     def add_input(self, value: Value) -> Value:
         self.values[value.name] = value
@@ -134,4 +145,4 @@ class GraphBuilder:
 
     def build(self, outputs: Sequence[str]) -> Graph:
         return Graph(self.name, self.level, tuple(self.inputs), tuple(outputs), tuple(self.nodes),
-                     dict(self.values), dict(self.ports))
+                     dict(self.values), dict(self.ports), dict(self.orders))

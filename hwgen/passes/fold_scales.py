@@ -32,7 +32,9 @@ def fold_scales(graph: Graph) -> Graph:
         assert isinstance(node.op, QuantizedOp)
         site = _Site(node, builder, shapes, tuple(name for value in node.inputs for name in pending[value]),
                      graph.values)
-        views[node.outputs[0]] = node.op.fold_all([views[name] for name in node.inputs], site)
+        view = views[node.outputs[0]] = node.op.fold_all([views[name] for name in node.inputs], site)
+        if view.order is not None and view.source == site.output:
+            builder.orders[view.source] = view.order
         pending[node.outputs[0]] = () if site.emitted else site.origin
     ports = [_output_port(name, views[name], graph.values[name].shape, builder.values) for name in graph.outputs]
     builder.ports.update({port.name: port for port in ports})

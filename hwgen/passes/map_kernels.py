@@ -32,6 +32,7 @@ def map_kernels(graph: Graph) -> Graph:
         values = [builder.values[name] for name in inputs]
         kernel = kernels.candidates(node.op, values)[0].lower(node.op, values)
         builder.add(names.of(node.name), kernel, inputs, node.outputs, node.origin)
+    builder.orders.update(graph.orders)
     return builder.build(_add_outputs(graph, builder, names))
 
 

@@ -18,4 +18,5 @@ def narrow_types(graph: Graph) -> Graph:
         inputs = [builder.values[name] for name in node.inputs]
         builder.add(node.name, node.op.narrowed(inputs), node.inputs, node.outputs, node.origin)
     builder.ports.update(graph.ports)
+    builder.orders.update(graph.orders)
     return builder.build(graph.outputs)
