@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from onnx import ModelProto, NodeProto
 
@@ -116,13 +118,24 @@ class Context:
                              f"of shape {[1, *value.shape]}", "Give the constant the shape of the value.")
         return array
 
-    def add(self, node: NodeProto, op: Op, value: Value, output: int = 0) -> Value:
-        """Append an op of one input whose result carries the node's output name."""
+    def add(self, node: NodeProto, op: Op, *values: Value, output: int = 0) -> Value:
+        """Append an op whose result carries the node's output name."""
         name = str(node.output[output]) if output < len(node.output) else ""
         if not name:
             raise problem(node, "invalid-model", f"{node.op_type} has no output {output}")
-        (made,) = self.builder.add(self.unique(node_name(node)), op, [value.name], [name], [node_name(node)])
+        made = self._append(node, op, values, name)
         self.alias[name] = name
+        return made
+
+    def add_inner(self, node: NodeProto, op: Op, value: Value, role: str) -> Value:
+        """Append an op that comes before or after the node's own, with a name made of the node's output and a role."""
+        name = self.fresh(f"{node.output[0]}_{role}")
+        self.names[name] = str(node.output[0])
+        return self._append(node, op, (value,), name)
+
+    def _append(self, node: NodeProto, op: Op, values: Sequence[Value], name: str) -> Value:
+        inputs = [value.name for value in values]
+        (made,) = self.builder.add(self.unique(node_name(node)), op, inputs, [name], [node_name(node)])
         return made
 
     def same(self, node: NodeProto, value: Value) -> None:

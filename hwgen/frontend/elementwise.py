@@ -1,4 +1,4 @@
-"""Arithmetic with constants, BatchNormalization and Relu."""
+"""Arithmetic with constants and BatchNormalization."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from onnx import NodeProto
 from hwgen.frontend import attributes
 from hwgen.frontend.attributes import problem
 from hwgen.frontend.context import Context, tensor
+from hwgen.frontend.joins import join
 from hwgen.frontend.registry import handles
 from hwgen.ir.tensor import Tensor
-from hwgen.ops.quantized import BatchNorm, Elementwise, ElementwiseKind, Relu
+from hwgen.ops.quantized import BatchNorm, Elementwise, ElementwiseKind
 
 CONSTANT_RIGHT: dict[str, ElementwiseKind] = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div"}
 CONSTANT_LEFT: dict[str, ElementwiseKind] = {"Add": "add", "Sub": "rsub", "Mul": "mul"}
@@ -18,11 +19,11 @@ CONSTANT_LEFT: dict[str, ElementwiseKind] = {"Add": "add", "Sub": "rsub", "Mul":
 
 @handles("onnx", "Add", "Sub", "Mul", "Div", since=7)
 def arithmetic(context: Context, node: NodeProto) -> None:
-    """One value and one constant; numpy broadcasting that keeps the value's shape."""
+    """A value and a constant, with numpy broadcasting that keeps the value's shape; or two values."""
     left = context.is_constant(context.input(node, 0))
     if not left and not context.is_constant(context.input(node, 1)):
-        raise problem(node, "unsupported-form", f"{node.op_type} joins two computed values",
-                         "Joins are not supported by this version; one operand must be a constant.")
+        join(context, node)
+        return
     if left and node.op_type == "Div":
         raise problem(node, "unsupported-form", "it divides a constant by a computed value",
                       "Only division by a constant is supported.")
@@ -61,9 +62,3 @@ def batch_normalization(context: Context, node: NodeProto) -> None:
     if not np.isfinite(epsilon) or not np.all(variance + epsilon > 0) or np.any(variance < 0):
         raise problem(node, "bad-constant", "its variance is not positive", "Train the model again.")
     context.add(node, BatchNorm(Tensor(gamma), Tensor(beta), Tensor(mean), Tensor(variance), epsilon), value)
-
-
-@handles("onnx", "Relu", since=6)
-def relu(context: Context, node: NodeProto) -> None:
-    """y = max(x, 0)."""
-    context.add(node, Relu(), context.real_value(node))

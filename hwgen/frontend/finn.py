@@ -15,7 +15,7 @@ from hwgen.frontend.registry import handles
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, BipolarType, IntType, full_range, parse_type
-from hwgen.ops.quantized import MultiThreshold
+from hwgen.ops.quantized import MultiThreshold, Transpose
 
 
 def parse_datatype(name: str) -> tuple[IntType, Fraction] | None:
@@ -31,9 +31,10 @@ def parse_datatype(name: str) -> tuple[IntType, Fraction] | None:
 @handles("qonnx", "MultiThreshold")
 def multi_threshold(context: Context, node: NodeProto) -> None:
     """y = out_scale * #(x >= thresholds[c, :]) + out_bias; the channel is axis 1, or the last of NHWC."""
-    value = context.real_value(node)
+    value, last = context.real_value(node), channels_last(node)
+    channels = value.shape[-1 if last else 0] if value.shape else 1
     thresholds = np.sort(np.atleast_1d(context.exact(node, 1)), axis=-1)
-    if thresholds.ndim != 2 or thresholds.shape[0] not in (1, channels(node, value)):
+    if thresholds.ndim != 2 or thresholds.shape[0] not in (1, channels):
         raise problem(node, "shape-mismatch", f"thresholds of shape {list(thresholds.shape)} do not fit a value "
                          f"of shape {[1, *value.shape]}")
     scale = attributes.real(node, "out_scale", 1.0)
@@ -42,16 +43,25 @@ def multi_threshold(context: Context, node: NodeProto) -> None:
         raise problem(node, "bad-scale", f"out_scale {scale:g} and out_bias {bias:g} are not a positive scale "
                          "and a finite bias")
     kind = output_type(node, thresholds, scale, bias)
-    context.add(node, MultiThreshold(Tensor(thresholds), Tensor(scale), Tensor(bias), kind), value)
+    add_threshold(context, node, MultiThreshold(Tensor(thresholds), Tensor(scale), Tensor(bias), kind), value, last)
 
 
-def channels(node: NodeProto, value: Value) -> int:
-    """The size of the channel axis; only vectors and channels-last maps have it where hwgen expects it."""
-    last = attributes.text(node, "data_layout", "").upper() in ("NHWC", "NWC", "NC")
-    if len(value.shape) > 1 and not last:
-        raise problem(node, "unsupported-form", f"MultiThreshold on a map of shape {[1, *value.shape]}",
-                         "Only vectors are supported by this version.")
-    return value.shape[-1] if value.shape else 1
+def channels_last(node: NodeProto) -> bool:
+    """Whether data_layout puts the channels last; axis 1 otherwise, also where it is absent."""
+    layout = attributes.text(node, "data_layout", "").upper()
+    if layout not in ("", "NCHW", "NCW", "NC", "NHWC", "NWC"):
+        raise problem(node, "bad-attribute", f"{layout!r} is no data_layout of MultiThreshold")
+    return layout in ("NHWC", "NWC")
+
+
+def add_threshold(context: Context, node: NodeProto, op: MultiThreshold, value: Value, last: bool) -> None:
+    """The op, which counts along the first axis: between two transposes where the channels are the last."""
+    axes = len(value.shape)
+    if not last or axes < 2:
+        context.add(node, op, value)
+        return
+    moved = context.add_inner(node, Transpose((axes - 1, *range(axes - 1))), value, "first")
+    context.add(node, Transpose((*range(1, axes), 0)), context.add_inner(node, op, moved, "counted"))
 
 
 def output_type(node: NodeProto, thresholds: Array, scale: float, bias: float) -> IntType:

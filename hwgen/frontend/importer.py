@@ -9,21 +9,20 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from hwgen.errors import HwgenError
-from hwgen.frontend import dense, elementwise, finn, outputs, qonnx, shapes
+from hwgen.frontend import activations, dense, elementwise, finn, joins, maps, outputs, qonnx, shapes, trunc
 from hwgen.frontend.attributes import node_name
 from hwgen.frontend.constants import FOLDABLE, AnyConstant, Constant, fold
 from hwgen.frontend.context import Context
 from hwgen.frontend.onnx_file import EXPORT_AGAIN, array_of, float_kind, opset, read
 from hwgen.frontend.options import Imported, ImportOptions, choice
 from hwgen.frontend.registry import family_of, lookup
-from hwgen.ir.graph import Graph, Value
+from hwgen.ir.graph import Graph, Op, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, IntType, full_range
 from hwgen.ops.quantized import Dense, MultiThreshold, Quant, Reshape, Softmax, TopK, Transpose
+from hwgen.ops.quantized_maps import Concat, Conv, Join, MapOp, Trunc
 
-READERS = (dense, elementwise, finn, outputs, qonnx, shapes)
-CONVOLUTIONAL = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "QLinearConv", "Resize",
-                 "ConvInteger", "GlobalMaxPool", "Upsample", "DepthToSpace", "QLinearAveragePool", "NhwcMaxPool"}
+READERS = (activations, dense, elementwise, finn, joins, maps, outputs, qonnx, shapes, trunc)
 INTEGER_INPUTS: dict[int, IntType] = {TensorProto.UINT8: full_range(8, False), TensorProto.INT8: full_range(8, True),
                                      TensorProto.UINT16: full_range(16, False), TensorProto.INT16: full_range(16, True)}
 MAX_FRAME = 1 << 24
@@ -84,12 +83,10 @@ def op_name(node: NodeProto) -> str:
 
 def unsupported(missing: dict[str, list[str]]) -> HwgenError:
     """The error that lists ops and their nodes."""
-    convolutional = any(op.rpartition(".")[2] in CONVOLUTIONAL for op in missing)
-    remedy = ("Convolutional networks are not supported by this version; give a fully connected one." if convolutional
-              else "Export the model with ops of the list in docs/frontend.md.")
     count = sum(len(names) for names in missing.values())
     listed = "; ".join(f"{op} ({listing(names)})" for op, names in missing.items())
-    return HwgenError("unsupported-op", f"{count} node{'s' if count > 1 else ''}", f"no support for {listed}", remedy)
+    return HwgenError("unsupported-op", f"{count} node{'s' if count > 1 else ''}", f"no support for {listed}",
+                      "Export the model with ops of the list in docs/frontend.md.")
 
 
 def listing(names: list[str], limit: int = 12) -> str:
@@ -219,25 +216,30 @@ def finish(context: Context, output_names: list[str]) -> Imported:
 
 
 def refuse_unquantized_inputs(graph: Graph) -> None:
-    """A float input that meets weights with no quantizer between them has no integers to compute on."""
+    """A float input that meets weights, a pool or a join with no quantizer between them has no integers there."""
     float_from = {name: name for name in graph.inputs}
     for node in graph.nodes:
-        source = float_from.get(node.inputs[0])
+        source = next((float_from[name] for name in node.inputs if name in float_from), None)
         if source is None or isinstance(node.op, Quant | MultiThreshold):
             continue
-        if isinstance(node.op, Dense):
+        if isinstance(node.op, Dense | MapOp | Join | Concat | Trunc):
             raise HwgenError("unquantized-input", node.name,
-                             f"graph input {source} reaches its weights as a float, with no quantizer between them",
-                             "Give --input-type and --input-scale, for example uint8 and 1/255, or export the model "
-                             "with an input quantizer.")
+                             f"graph input {source} reaches {meeting(node.op)} as a float, with no quantizer between "
+                             "them", "Give --input-type and --input-scale, for example uint8 and 1/255, or export the "
+                             "model with an input quantizer.")
         float_from.update(dict.fromkeys(node.outputs, source))
+
+
+def meeting(op: Op) -> str:
+    """What a float must not reach."""
+    return "its weights" if isinstance(op, Dense | Conv) else f"this {op.label}"
 
 
 def refuse_inner_softmax(graph: Graph) -> None:
     """Softmax runs on the host, so nothing in hardware can follow it."""
     after: dict[str, str] = {}
     for node in graph.nodes:
-        source = after.get(node.inputs[0])
+        source = next((after[name] for name in node.inputs if name in after), None)
         if source is not None and not isinstance(node.op, Reshape | Transpose | TopK):
             raise HwgenError("inner-softmax", source, f"node {node.name} computes on its result",
                              "Softmax is supported at the end of a model only; remove it from the middle.")

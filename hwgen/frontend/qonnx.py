@@ -58,7 +58,7 @@ def binary_or_bipolar(context: Context, node: NodeProto) -> IntType:
 
 def add_quantizer(context: Context, node: NodeProto, zero_point: Array, kind: IntType, mode: Rounding) -> None:
     """Quantize the constant at input 0 now, or add the op."""
-    scale = positive_scale(context, node)
+    scale = positive_scale(context, node, 1)
     if context.is_constant(context.input(node, 0)):
         context.set_constant(quantized_constant(context, node, scale, zero_point, kind, mode))
         return
@@ -120,18 +120,18 @@ def integer_type(context: Context, node: NodeProto) -> IntType:
     return full_range(int(bits), signed, narrow)
 
 
-def rounding_mode(node: NodeProto) -> Rounding:
+def rounding_mode(node: NodeProto, default: str = "ROUND") -> Rounding:
     """The named rounding mode, case ignored."""
-    text = attributes.text(node, "rounding_mode", "ROUND")
+    text = attributes.text(node, "rounding_mode", default)
     if text.upper() not in ROUNDING:
         raise problem(node, "rounding-mode", f"{text!r} is not a rounding mode of QONNX",
                          f"Use one of {', '.join(ROUNDING)}.")
     return ROUNDING[text.upper()]
 
 
-def positive_scale(context: Context, node: NodeProto) -> Array:
-    """The scale, above zero everywhere."""
-    scale = context.exact(node, 1)
+def positive_scale(context: Context, node: NodeProto, index: int) -> Array:
+    """The scale at an input, above zero everywhere."""
+    scale = context.exact(node, index)
     if not np.all(scale > 0):
         worst = float(scale.ravel()[np.argmin(scale)])
         raise problem(node, "bad-scale", f"its scale is {worst:g}, which is not positive",

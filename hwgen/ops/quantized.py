@@ -56,7 +56,7 @@ class QuantizedOp(Op):
         return False
 
 
-def _close(view: View, quantizer: Quantizer, site: Site) -> View:
+def close(view: View, quantizer: Quantizer, site: Site) -> View:
     """Quantize the view: on the host where no integers exist yet, else by a Step on the integers."""
     if view.host:
         site.open_port(view, quantizer)
@@ -83,7 +83,7 @@ class Quant(QuantizedOp):
 
     def fold(self, view: View, site: Site) -> View:
         scale, zero = self.scale.fractions(), self.zero_point.fractions()
-        closed = _close(view, UniformQuantizer(self.type, Tensor(scale), Tensor(zero), self.rounding,
+        closed = close(view, UniformQuantizer(self.type, Tensor(scale), Tensor(zero), self.rounding,
                                                self.zero_point_inside), site)
         return closed.then(affine(scale, 0 * scale if self.type == BIPOLAR else -zero * scale))
 
@@ -98,7 +98,7 @@ class MultiThreshold(QuantizedOp):
     type: IntType
 
     def fold(self, view: View, site: Site) -> View:
-        closed = _close(view, CountQuantizer.of(self.type, self.thresholds, len(view.shape)), site)
+        closed = close(view, CountQuantizer.of(self.type, self.thresholds, len(view.shape)), site)
         scale, bias = self.out_scale.fractions(), self.out_bias.fractions()
         if self.type == BIPOLAR:
             return closed.then(affine(scale / 2, bias + scale / 2))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from hwgen.errors import HwgenError
+from hwgen.exact.channels import per_channel
 from hwgen.exact.convolution import Filters, Geometry, fold_average_pool, fold_conv, fold_max_pool
+from hwgen.exact.expression import affine
 from hwgen.exact.joins import fold_add, fold_concat
+from hwgen.exact.truncation import TruncQuantizer
 from hwgen.exact.view import Site, View
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Tensor
-from hwgen.ir.types import REAL
-from hwgen.ops.quantized import Inferred, QuantizedOp
+from hwgen.ir.types import REAL, IntType
+from hwgen.ops.quantized import Inferred, QuantizedOp, close
+from hwgen.rounding import Rounding
 
 
 @dataclass(frozen=True)
@@ -102,3 +107,39 @@ class Concat(QuantizedOp):
 
     def fold_all(self, views: Sequence[View], site: Site) -> View:
         return fold_concat(views, site)
+
+
+@dataclass(frozen=True)
+class Trunc(QuantizedOp):
+    """y = (q - out_zero_point) * out_scale, q = clip(round(c / divisor), type), c = round_half_even(x / scale + zero).
+
+    scale and zero points: scalar or broadcastable to the value's shape; divisor: a power of two. Where `clips` is
+    False the foreign op has no clip (QONNX Trunc version 1): the type only bounds what hwgen proves.
+    """
+
+    scale: Tensor
+    zero_point: Tensor
+    divisor: Fraction
+    type: IntType
+    out_scale: Tensor
+    out_zero_point: Tensor
+    rounding: Rounding = Rounding.FLOOR
+    clips: bool = True
+
+    def fold(self, view: View, site: Site) -> View:
+        quantizer = TruncQuantizer(self.type, Tensor(self.scale.fractions()), Tensor(self.zero_point.fractions()),
+                                   self.divisor, self.rounding)
+        if not self.clips and not view.host:
+            self._prove_range(quantizer, view, site)
+        scale = self.out_scale.fractions()
+        return close(view, quantizer, site).then(affine(scale, -self.out_zero_point.fractions() * scale))
+
+    def _prove_range(self, quantizer: TruncQuantizer, view: View, site: Site) -> None:
+        """The stages and the rounding are monotone, so the ends of the source's range decide."""
+        expression, local = per_channel(view, quantizer, site)
+        assert isinstance(local, TruncQuantizer)
+        for channel in range(site.channels(view.source)):
+            for end in site.range(view.source):
+                if not self.type.lo <= local.level(expression.evaluate(end, channel), channel) <= self.type.hi:
+                    raise HwgenError("trunc-range", site.name, "its input can exceed its declared bit width, and "
+                                     "version 1 of Trunc does not clip", "Export with Trunc version 2 (Brevitas 0.11).")

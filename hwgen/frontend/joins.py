@@ -1,0 +1,39 @@
+"""Ops that join computed values: Add and Sub of two, Concat along the channels."""
+
+from __future__ import annotations
+
+from onnx import NodeProto
+
+from hwgen.frontend import attributes
+from hwgen.frontend.attributes import problem
+from hwgen.frontend.context import Context
+from hwgen.frontend.registry import handles
+from hwgen.frontend.shapes import axis_in
+from hwgen.ops.quantized_maps import Concat, Join
+
+
+def join(context: Context, node: NodeProto) -> None:
+    """Add or Sub of two computed values of one shape."""
+    first, second = context.real_value(node, 0), context.real_value(node, 1)
+    if node.op_type not in ("Add", "Sub"):
+        raise problem(node, "unsupported-form", f"{node.op_type} joins two computed values",
+                      "Only sums and differences of computed values are supported; make one operand a constant.")
+    if first.shape != second.shape:
+        raise problem(node, "broadcast", f"it joins values of shapes {[1, *first.shape]} and {[1, *second.shape]}",
+                      "Join values of equal shape.")
+    context.add(node, Join(node.op_type == "Sub"), first, second)
+
+
+@handles("onnx", "Concat", since=4)
+def concat(context: Context, node: NodeProto) -> None:
+    """Values one after another along axis 1."""
+    values = [context.real_value(node, index) for index in range(len(node.input))]
+    rank = len(values[0].shape) + 1
+    axis = axis_in(node, attributes.integer(node, "axis", 0), rank)
+    if axis != 1:
+        raise problem(node, "unsupported-form", f"it joins along axis {axis}", "Only axis 1, the channels, is "
+                      "supported.")
+    if len({value.shape[1:] for value in values}) != 1:
+        shapes = ", ".join(str([1, *value.shape]) for value in values)
+        raise problem(node, "shape-mismatch", f"shapes {shapes} differ beyond the channels")
+    context.add(node, Concat(), *values)
