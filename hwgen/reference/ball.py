@@ -16,6 +16,7 @@ import numpy as np
 from hwgen.ir.tensor import Array
 
 FRACTION_BITS = 256
+Product = Callable[[Array, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,38 @@ class Ball:
         """-x."""
         return Ball(-self.n, self.d, self.e)
 
-    def at_least_zero(self) -> Ball:
-        """max(x, 0): exactly zero where the whole ball is below it, else the radius stays valid."""
-        e = None if self.e is None else np.where(self.n + self.e <= 0, 0, self.e)
-        return Ball(np.maximum(self.n, 0), self.d, e)
+    def joined(self, other: Ball) -> Ball:
+        """x + y."""
+        d = math.lcm(self.d, other.d)
+        a, b = d // self.d, d // other.d
+        e = None if self.e is None and other.e is None else np.asarray(self.error * a + other.error * b, dtype=object)
+        return Ball(self.n * a + other.n * b, d, e)
+
+    def clipped(self, low: Fraction | None, high: Fraction | None) -> Ball:
+        """min(max(x, low), high)."""
+        limits = [limit for limit in (low, high) if limit is not None]
+        d = math.lcm(self.d, *(limit.denominator for limit in limits))
+        low, high = (None if limit is None else limit * d for limit in (low, high))
+
+        def clip(n: Array) -> Array:
+            raised = n if low is None else np.maximum(n, int(low))
+            return raised if high is None else np.minimum(raised, int(high))
+
+        return self._with(self.n * (d // self.d), d, lambda e: e * (d // self.d)).through(clip)
+
+    def through(self, rising: Callable[[Array], Array]) -> Ball:
+        """A function of the numerators that never falls: exact at both ends of every ball."""
+        if self.e is None:
+            return Ball(rising(self.n), self.d)
+        low, high = rising(self.n - self.e), rising(self.n + self.e)
+        n = (low + high) // 2
+        return Ball(n, self.d, high - n)
+
+    def bent(self, slope: Array) -> Ball:
+        """x where it is not negative, slope * x elsewhere."""
+        n, d = rational(slope)
+        steepest = np.maximum(np.abs(n), d)
+        return self._with(np.where(self.n >= 0, self.n * d, self.n * n), self.d * d, lambda e: e * steepest)
 
     def over_root(self, radicand: Array) -> Ball:
         """Quotient by the square roots of positive constants, to FRACTION_BITS after the binary point.
@@ -71,10 +100,15 @@ class Ball:
 
     def matmul(self, weight: Array) -> Ball:
         """x @ weight^T for integers of shape (M, K); the product runs over the last axis."""
-        common = math.gcd(int(np.gcd.reduce(self.n.ravel())), self.d) if self.n.size else 1
-        factor = int(np.gcd.reduce(self.n.ravel())) // common or 1
-        n = integer_matmul(self.n // (common * factor), weight) * factor
-        e = None if self.e is None else integer_matmul(-(-self.e // common), np.abs(weight))
+        return self.linear(weight, lambda x, w: x @ w.T)
+
+    def linear(self, weight: Array, product: Product) -> Ball:
+        """A product that is linear in x, for integer weights (M, ...), each output summing over one row of them."""
+        whole = int(np.gcd.reduce(self.n.ravel())) if self.n.size else 1
+        common = math.gcd(whole, self.d)
+        factor = whole // common or 1
+        n = by_limbs(self.n // (common * factor), weight, product) * factor
+        e = None if self.e is None else by_limbs(-(-self.e // common), np.abs(weight), product)
         return Ball(n, self.d // common, e)
 
     def floats(self) -> Array:
@@ -131,21 +165,21 @@ def inverse_root(v: Fraction) -> tuple[int, int]:
     return root, int(root * root * v.numerator != shifted)
 
 
-def integer_matmul(x: Array, weight: Array) -> Array:
-    """x @ weight^T exactly: float64 BLAS on limbs of x so short that every sum stays below 2**53."""
-    bound = int(np.abs(weight).max(initial=0)) * weight.shape[1]
+def by_limbs(x: Array, weight: Array, product: Product) -> Array:
+    """product(x, weight) exactly: float64 BLAS on limbs of x so short that every sum stays below 2**53."""
+    bound = int(np.abs(weight).max(initial=0)) * math.prod(weight.shape[1:])
     bits = 52 - max(bound, 1).bit_length()
     if bits < 4:
-        return np.asarray(x @ weight.T.astype(object))
-    matrix = weight.T.astype(np.float64)
-    total = np.zeros((*x.shape[:-1], weight.shape[0]), dtype=object)
+        return np.asarray(product(x, weight.astype(object)))
+    matrix = weight.astype(np.float64)
+    total: Array | int = 0
     shift = 0
     while int(np.abs(x).max(initial=0)) >= 1 << bits:
-        total += exact_product(x & ((1 << bits) - 1), matrix) << shift
+        total += exact_product(x & ((1 << bits) - 1), matrix, product) << shift
         x, shift = x >> bits, shift + bits
-    return np.asarray(total + (exact_product(x, matrix) << shift))
+    return np.asarray(total + (exact_product(x, matrix, product) << shift))
 
 
-def exact_product(limb: Array, matrix: Array) -> Array:
+def exact_product(limb: Array, matrix: Array, product: Product) -> Array:
     """One float64 product whose sums are all exact."""
-    return np.asarray((limb.astype(np.float64) @ matrix).astype(np.int64).astype(object))
+    return np.asarray(product(limb.astype(np.float64), matrix).astype(np.int64).astype(object))

@@ -18,8 +18,10 @@ from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BipolarType
 from hwgen.ops.quantized import (
     BatchNorm,
+    Clip,
     Dense,
     Elementwise,
+    LeakyRelu,
     MultiThreshold,
     Quant,
     Relu,
@@ -28,7 +30,9 @@ from hwgen.ops.quantized import (
     TopK,
     Transpose,
 )
+from hwgen.ops.quantized_maps import Concat, Join, MapOp, Trunc
 from hwgen.reference.ball import Ball, rational
+from hwgen.reference.exact_maps import bend, concat, on_map
 from hwgen.rounding import Rounding
 
 
@@ -38,7 +42,7 @@ class UndecidedError(ArithmeticError):
 
 @dataclass(frozen=True)
 class ExactResult:
-    """integers: int64 (frames, *shape) at every Quant, MultiThreshold and TopK output, by value name.
+    """integers: int64 (frames, *shape) at every Quant, MultiThreshold, Trunc and TopK output, by value name.
 
     outputs: float64 at every graph output, the nearest double of the exact value.
     """
@@ -71,13 +75,15 @@ def run(graph: Graph, inputs: Mapping[str, Array]) -> ExactResult:
     values: dict[str, Result] = {name: Ball(*rational(inputs[name])) for name in graph.inputs}
     integers: dict[str, Array] = {}
     for node in graph.nodes:
-        values[node.outputs[0]] = step(node, values[node.inputs[0]], integers)
+        values[node.outputs[0]] = step(node, [values[name] for name in node.inputs], integers)
     return ExactResult(integers, {name: values[name].floats() for name in graph.outputs})
 
 
-def step(node: Node, x: Result, integers: dict[str, Array]) -> Result:
+def step(node: Node, inputs: list[Result], integers: dict[str, Array]) -> Result:
     """The value of one node; integers are noted where they exist."""
-    op = node.op
+    op, x = node.op, inputs[0]
+    if isinstance(op, Join | Concat):
+        return join(op, [ball for ball in inputs if isinstance(ball, Ball)])
     if isinstance(op, Reshape | Transpose):
         return x.moved(partial(move, op))
     if isinstance(op, TopK):
@@ -87,10 +93,18 @@ def step(node: Node, x: Result, integers: dict[str, Array]) -> Result:
         raise TypeError(f"{node.name}: {op.label} of probabilities")
     if isinstance(op, Softmax):
         return Probabilities(x, softmax(x.floats()))
-    if isinstance(op, Quant | MultiThreshold):
-        integers[node.outputs[0]] = q = quantize(op, x) if isinstance(op, Quant) else count(op, x)
+    if isinstance(op, Quant | MultiThreshold | Trunc):
+        integers[node.outputs[0]] = q = decide(op, x)
         return dequantize(op, q)
     return real(op, x)
+
+
+def join(op: Join | Concat, balls: list[Ball]) -> Ball:
+    """Ops of several inputs."""
+    if isinstance(op, Concat):
+        return concat(balls)
+    first, second = balls
+    return first.joined(second.negated() if op.subtract else second)
 
 
 def move(op: Reshape | Transpose, array: Array) -> Array:
@@ -103,13 +117,17 @@ def move(op: Reshape | Transpose, array: Array) -> Array:
 def real(op: Op, x: Ball) -> Ball:
     """Ops between quantizers."""
     if isinstance(op, Relu):
-        return x.at_least_zero()
+        return x.clipped(Fraction(0), None)
     if isinstance(op, Elementwise):
         return elementwise(op, x)
     if isinstance(op, BatchNorm):
         return batch_norm(op, x)
     if isinstance(op, Dense):
         return dense(op, x)
+    if isinstance(op, MapOp):
+        return on_map(op, x)
+    if isinstance(op, Clip | LeakyRelu):
+        return bend(op, x)
     raise TypeError(f"no exact semantics for {op.label}")
 
 
@@ -149,6 +167,13 @@ def dense(op: Dense, x: Ball) -> Ball:
         y = x.matmul(wn.astype(np.int64)).times(scale.reshape(-1) if scale.ndim else scale)
         y = Ball(y.n, y.d * wd, y.e)
     return y if op.bias is None else y.plus(op.bias.array)
+
+
+def decide(op: Quant | MultiThreshold | Trunc, x: Ball) -> Array:
+    """The integers of any quantizer."""
+    if isinstance(op, Quant):
+        return quantize(op, x)
+    return truncate(op, x) if isinstance(op, Trunc) else count(op, x)
 
 
 def quantize(op: Quant, x: Ball) -> Array:
@@ -200,23 +225,39 @@ def rounds_up(n: Array, q: Array, rest: Array, beyond: Array, mode: Rounding) ->
     return np.asarray((beyond > 0) | ((beyond == 0) & ties[mode]())).astype(np.int64)
 
 
+def truncate(op: Trunc, x: Ball) -> Array:
+    """The integers of the sum to nearest even, then their quotient in the op's mode."""
+    sn, sd = rational(op.scale.array)
+    zn, zd = rational(op.zero_point.array)
+
+    def divide(n: Array) -> Array:
+        c = round_ratio(n * (sd * zd) + zn * sn * x.d, sn * x.d * zd, Rounding.HALF_EVEN)
+        q = round_ratio(c * op.divisor.denominator, op.divisor.numerator, op.rounding)
+        return np.clip(q, op.type.lo, op.type.hi) if op.clips else q
+
+    return agreed(x, divide)
+
+
 def count(op: MultiThreshold, x: Ball) -> Array:
-    """type.lo + number of thresholds reached (bipolar: 2 * number - 1), channels last."""
+    """type.lo + number of thresholds reached (bipolar: 2 * number - 1), a row of thresholds for each channel."""
     tn, td = rational(op.thresholds.array)
+    axes = (-1, *[1] * (x.n.ndim - 2))
 
     def decide(n: Array) -> Array:
         scaled = n * td
         reached = np.zeros(n.shape, dtype=np.int64)
         for level in range(tn.shape[1]):
-            reached += (scaled >= tn[:, level] * x.d).astype(np.int64)
+            reached += (scaled >= (tn[:, level] * x.d).reshape(axes)).astype(np.int64)
         return 2 * reached - 1 if isinstance(op.type, BipolarType) else reached + op.type.lo
 
     return agreed(x, decide)
 
 
-def dequantize(op: Quant | MultiThreshold, q: Array) -> Ball:
+def dequantize(op: Quant | MultiThreshold | Trunc, q: Array) -> Ball:
     """The real value that the integers stand for."""
     x = Ball(q.astype(object), 1)
+    if isinstance(op, Trunc):
+        return x.plus(-op.out_zero_point.array).times(op.out_scale.array)
     if isinstance(op, Quant):
         zero = op.zero_point.array
         return (x if not np.any(zero) else x.plus(-zero)).times(op.scale.array)

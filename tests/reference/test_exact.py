@@ -109,7 +109,7 @@ def test_integer_matmul_equals_python_integers(bits: int, weight_bits: int, seed
     x = np.array([[int.from_bytes(rng.bytes(bits // 8 + 1), "little", signed=True) >> (-bits % 8) for _ in range(9)]
                   for _ in range(4)], dtype=object)
     w = rng.integers(-(1 << weight_bits), 1 << weight_bits, (7, 9))
-    assert (ball.integer_matmul(x, w) == x @ w.T.astype(object)).all()
+    assert (ball.by_limbs(x, w, lambda a, b: a @ b.T) == x @ w.T.astype(object)).all()
 
 
 @pytest.mark.parametrize("scale_shape", [(), (3, 1), (1, 4), (3, 4)])
