@@ -10,15 +10,17 @@ from hwgen.kernels.base import Kernel
 from hwgen.kernels.fifo import Fifo
 from hwgen.kernels.mvau import Mvau
 from hwgen.kernels.mvau_xnor import MvauXnor
+from hwgen.kernels.pad import PadUnit
 from hwgen.kernels.pool import PoolUnit
 from hwgen.kernels.stream_input import StreamInput
 from hwgen.kernels.stream_output import StreamOutput
 from hwgen.kernels.threshold import ThresholdUnit
 from hwgen.kernels.threshold_search import ThresholdSearch
 from hwgen.kernels.width_converter import WidthConverter
+from hwgen.kernels.window import WindowUnit
 
 KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSearch, ArgMaxUnit,
-                                  PoolUnit)
+                                  PadUnit, WindowUnit, PoolUnit)
 """Kernels that compute an op of the integer level, in order of preference."""
 
 LIBRARY: tuple[type[Kernel], ...] = (StreamInput, WidthConverter, Fifo, StreamOutput)

@@ -13,6 +13,9 @@ from hwgen.kernels.lanes import divisors
 from hwgen.ops.pool import Pool
 from hwgen.stream import Stream
 
+SMALLEST_MEMORY = 24
+"""Bits up to which Yosys makes registers of a memory."""
+
 
 @dataclass(frozen=True)
 class PoolUnit(Kernel):
@@ -71,4 +74,11 @@ class PoolUnit(Kernel):
         return Stream(self.output_type, self.output_elements, self.fold.pe)
 
     def resources(self) -> Resources:
-        return Resources()
+        """Fitted to Yosys 0.70, xc7: adder or comparator, partial results, and the skid buffer's multiplexer."""
+        width = self.fold.pe * self.output_type.bits
+        stored = width * self.folds
+        in_registers = self.folds == 1 or stored <= SMALLEST_MEMORY
+        per_bit = (2.0 if in_registers else 2.6) if self.op.kind == "sum" else (2.7 if self.folds == 1 else 3.3)
+        counters = (self.taps - 1).bit_length() + (self.folds - 1).bit_length()
+        return Resources(lut=round(per_bit * width) + (10 if self.folds == 1 else 20),
+                         ff=2 * width + (stored if in_registers else 0) + counters + 3)
