@@ -15,6 +15,7 @@ from hwgen.emit.rtl import kernel_wrapper, memory_files
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import BIPOLAR, IntType
 from hwgen.kernels.base import Kernel, Schedule
+from hwgen.kernels.buffered import BufferedSchedule
 from sim.runner import ROOT, BenchResult, run_bench
 
 RTL = ROOT / "rtl"
@@ -101,20 +102,27 @@ def _timing(kernel: Kernel, frames: int, result: BenchResult) -> KernelTiming:
 
 def _compare_schedule(schedule: Schedule, frames: int, result: BenchResult, replay: str) -> None:
     """Output beats against the schedule, as distances from the first output beat."""
-    steps = [frame * schedule.steps + step for frame in range(frames) for step in range(schedule.steps)
-             if schedule.writes[step]]
+    first_read, steps = _full_rate(schedule, frames)
     actual = result.measured["output_cycles"]
     assert len(steps) == len(actual), f"schedule() writes {len(steps)} beats, the RTL {len(actual)}{replay}"
     for beat, (step, cycle) in enumerate(zip(steps, actual, strict=True)):
         assert step - steps[0] == cycle - actual[0], (
             f"output beat {beat}: schedule() has it {step - steps[0]} cycles after the first,"
             f" the RTL {cycle - actual[0]}{replay}")
-    first_read = schedule.reads.index(True)
     predicted = steps[0] - first_read + schedule.delay
     measured = actual[0] - result.measured["input_cycles"][0]
     assert measured == predicted, (
         f"first output beat: schedule() has it {predicted} cycles after the first input beat,"
         f" the RTL {measured}{replay}")
+
+
+def _full_rate(schedule: Schedule, frames: int) -> tuple[int, Sequence[int]]:
+    """The step of the first read and those of all writes."""
+    if isinstance(schedule, BufferedSchedule):
+        reads, writes = schedule.at_full_rate(frames)
+        return reads[0], writes
+    return schedule.reads.index(True), [frame * schedule.steps + step for frame in range(frames)
+                                        for step in range(schedule.steps) if schedule.writes[step]]
 
 
 def library_files(text: str, folders: Sequence[Path]) -> list[Path]:

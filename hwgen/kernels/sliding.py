@@ -1,0 +1,135 @@
+"""Which beats a sliding window needs and when: the arithmetic behind rtl/hwgen_window.sv."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from hwgen.ir.tensor import Array
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """A window over a map of (rows, columns) pixels of `groups` beats; all pairs are (vertical, horizontal).
+
+    Beats in are numbered as they come, beats out as they go, both from 0 in each frame. Both sides do a beat a cycle;
+    a beat can go one cycle after it came, and a place can be filled again one cycle after it was freed.
+    """
+
+    size: Pair
+    groups: int
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
+
+    @property
+    def positions(self) -> Pair:
+        """Rows and columns of windows."""
+        rows, columns = ((size - dilation * (kernel - 1) - 1) // stride + 1 for size, kernel, stride, dilation in
+                         zip(self.size, self.kernel, self.stride, self.dilation, strict=True))
+        return rows, columns
+
+    @property
+    def beats_in(self) -> int:
+        return self.size[0] * self.size[1] * self.groups
+
+    @property
+    def beats_out(self) -> int:
+        (rows, columns), (height, width) = self.positions, self.kernel
+        return rows * columns * height * width * self.groups
+
+    @property
+    def span(self) -> int:
+        """Beats from a window's first to its last, both included."""
+        (height, width), (down, right) = self.kernel, self.dilation
+        return ((height - 1) * down * self.size[1] + (width - 1) * right + 1) * self.groups
+
+    @cached_property
+    def needs(self) -> Array:
+        """(beats_out,) the beat in that each beat out is."""
+        pixels = self._starts[:, None] + self._taps
+        return (pixels[..., None] * self.groups + np.arange(self.groups)).ravel()
+
+    @property
+    def _starts(self) -> Array:
+        """(windows,) the first pixel of each."""
+        rows, columns = (stride * np.arange(count) for stride, count in zip(self.stride, self.positions, strict=True))
+        return (rows[:, None] * self.size[1] + columns).ravel()
+
+    @property
+    def _taps(self) -> Array:
+        """(kernel height * kernel width,) pixels of a window, from its first."""
+        rows, columns = (step * np.arange(count) for step, count in zip(self.dilation, self.kernel, strict=True))
+        return (rows[:, None] * self.size[1] + columns).ravel()
+
+    @cached_property
+    def released(self) -> Array:
+        """(beats_out,) how many beats in of the frame are no longer kept once that beat out has gone.
+
+        Where no beat goes twice and none before an earlier one, all before the next; else all before the window, and
+        with its last beat all before the next window.
+        """
+        if self.streams:
+            return np.append(self.needs[1:], self.beats_in)
+        starts = self._starts * self.groups
+        kept = np.repeat(starts, self.beats_out // len(starts)).reshape(len(starts), -1)
+        kept[:, -1] = np.append(starts[1:], self.beats_in)
+        return kept.ravel()
+
+    @property
+    def streams(self) -> bool:
+        """Whether the beats out are some of the beats in, in their order."""
+        rows, columns = self.positions
+        right = self.stride[1] * self.groups
+        down = self.stride[0] * self.size[1] * self.groups - (columns - 1) * right
+        return (columns == 1 or right >= self.span) and (rows == 1 or down >= self.span)
+
+    def frees(self, depth: int) -> Array:
+        """(beats_in,) the beat out that makes room for each beat in where `depth` are stored; negative: frames before.
+
+        Beat out -1 is the last one of the frame before.
+        """
+        least = np.arange(self.beats_in) - depth + 1
+        frames = -(-least // self.beats_in) - 1
+        return np.searchsorted(self.released, least - frames * self.beats_in) + frames * self.beats_out
+
+    @property
+    def depth(self) -> int:
+        """The fewest places with which a frame takes max(beats in, beats out) cycles."""
+        return _depth(self)
+
+    def busiest(self) -> int:
+        """The most beats that are stored at once when the busier side never pauses."""
+        if self.beats_out >= self.beats_in:
+            taken, freed = self._latest_reads(), np.arange(self.beats_out)
+        else:
+            taken, freed = np.arange(self.beats_in), self._earliest_writes()
+        period = max(self.beats_in, self.beats_out)
+        frames = np.array([[-2], [-1], [0]])  # a beat in may come while frames before go out
+        times = (freed + frames * period).ravel()
+        kept = np.append(-2 * self.beats_in, (self.released + frames * self.beats_in).ravel())
+        return int((np.arange(self.beats_in) + 1 - kept[np.searchsorted(times, taken)]).max())
+
+    def _latest_reads(self) -> Array:
+        """(beats_in,) cycles of the beats in, as late as beats out in every cycle from 0 on allow."""
+        first = np.searchsorted(np.maximum.accumulate(self.needs), np.arange(self.beats_in))
+        due = np.where(first < self.beats_out, first - 1, 3 * self.beats_out)
+        both = np.concatenate([due, due + self.beats_out]) - np.arange(2 * self.beats_in)
+        latest = np.minimum.accumulate(both[::-1])[::-1] + np.arange(2 * self.beats_in)
+        return np.asarray(latest[: self.beats_in])
+
+    def _earliest_writes(self) -> Array:
+        """(beats_out,) cycles of the beats out, as early as beats in in every cycle from 0 on allow."""
+        order = np.arange(self.beats_out)
+        slack = np.maximum.accumulate(self.needs + 1 - order)
+        before = slack[-1] + order[-1] - self.beats_in + 1
+        return np.asarray(np.maximum(slack, before) + order)
+
+
+@lru_cache(maxsize=512)
+def _depth(sliding: Sliding) -> int:
+    return max(sliding.busiest(), sliding.span if not sliding.streams else 1, 2)
