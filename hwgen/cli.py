@@ -74,7 +74,7 @@ def hwgen() -> None:
 @click.option("--input", "inputs", metavar="[NAME=]FILE.npy", multiple=True,
               help="Real inputs to verify with, batch first.")
 @import_flags
-@click.option("--until", type=click.Choice(STAGES), help="Stop after this stage.")
+@click.option("--until", type=click.Choice(STAGES), help="Stop after this stage; default: simulate.")
 @click.option("--synth", is_flag=True, help="Also synthesise every kernel with Yosys for its area.")
 @click.option("--check", is_flag=True, help="Execute the graph before and after every pass and compare.")
 @seed_flag
@@ -86,9 +86,8 @@ def build(model: Path, target: Target, frames: int | None, inputs: tuple[str, ..
     from hwgen.build import BuildOptions, Stage, build_model
     from hwgen.report.console import Console
 
-    last = Stage(until) if until else Stage.SYNTHESISE if synth else Stage.SIMULATE
-    options = BuildOptions(model, imports, target, last, frames=frames, inputs=files(inputs), check=check, seed=seed,
-                           out=out)
+    options = BuildOptions(model, imports, target, Stage(until or "simulate"), synth=synth, frames=frames,
+                           inputs=files(inputs), check=check, seed=seed, out=out)
     return int(build_model(options, Console()))
 
 
