@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_HEADING = ("layer", "kernel", "PE", "SIMD", "input", "weights", "output", "cycles", "measured", "LUT", "BRAM18", "Yosys LUT", "BRAM18")
+_HEADING = ("layer", "kernel", "PE", "SIMD", "input", "weights", "output", "cycles", "measured", "LUT", "BRAM18",
+            "Yosys LUT", "BRAM18")
 _LEFT = {0, 1, 4, 5, 6}
 
 
