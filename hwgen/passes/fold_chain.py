@@ -7,8 +7,9 @@ many lanes at a layer's output is the cheapest of its options over the cheapest 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -63,6 +64,7 @@ class Problem:
     cost: Cost
     options: Mapping[str, tuple[Option, ...]]
     joints: dict[tuple[str, int, int, int], Resources] = field(default_factory=dict)
+    _costs: dict[Resources, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: Graph, cost: Cost) -> Problem:
@@ -116,7 +118,7 @@ class Problem:
     def _solve_chain(self, chain: list[Layer], cycles: int) -> list[Option]:
         ends: dict[Source, Path] = {}
         for layer in chain:
-            starts, ends = ends, {}
+            starts, ends = sorted(ends.items(), key=lambda end: (end[1].cost, end[0])), {}
             arrivals: dict[tuple[int, int], tuple[float, Path | None]] = {}
             for priced in layer.options:
                 choice = priced.option
@@ -131,14 +133,25 @@ class Problem:
                     ends[end] = Path(cost + priced.cost, choice, before)
         return min(ends.values(), key=lambda path: path.cost).unrolled()
 
-    def _arrive(self, starts: Mapping[Source, Path], stream: Value | None, choice: Option,
+    def _arrive(self, starts: Sequence[tuple[Source, Path]], stream: Value | None, choice: Option,
                 cycles: int) -> tuple[float, Path | None]:
-        """The cheapest way to feed a layer's input."""
+        """The cheapest way to feed a layer's input; starts: cheapest first."""
         if stream is None:
             return 0.0, None
-        price, source = min((path.cost + self.cost.of(self.joint(stream, source, choice, cycles)), source)
-                            for source, path in starts.items())
-        return price, starts[source]
+        best, price = starts[0][1], math.inf
+        for source, path in starts:
+            if path.cost >= price:
+                break
+            cost = path.cost + self._joint_cost(stream, source, choice, cycles)
+            if cost < price:
+                best, price = path, cost
+        return price, best
+
+    def _joint_cost(self, stream: Value, source: Source, sink: Option, cycles: int) -> float:
+        used = self.joint(stream, source, sink, cycles)
+        if used not in self._costs:
+            self._costs[used] = self.cost.of(used)
+        return self._costs[used]
 
     def joint(self, stream: Value, source: Source, sink: Option, cycles: int) -> Resources:
         """Converter and FIFO before a layer. Evaluated once for each pair of lanes and depth."""
