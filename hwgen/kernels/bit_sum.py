@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hwgen.kernels.base import Resources
 
@@ -40,19 +41,25 @@ class BitSum:
 
     def resources(self) -> Resources:
         """LUTs and flip-flops: every bit is followed through the stages and the adder tree, as Yosys maps them."""
-        count = _Count()
-        heap = [[0] * h for h in self.stages()[0]]
-        group = 3
-        while group == 3 or max(map(len, heap)) > 5:
-            heap = count.stage(heap, group)
-            group = 6
-        rows: list[dict[int, Bit]] = [{c: bits[r] for c, bits in enumerate(heap) if r < len(bits)}
-                                      for r in range(max(map(len, heap)))]
-        while len(rows) > 1:
-            rows = [count.add(rows[i : i + 2], self.width) for i in range(0, len(rows), 2)]
-        for row in rows:
-            count.end(row.values())
-        return Resources(lut=count.luts, ff=count.ffs)
+        return _resources(self)
+
+
+@lru_cache(maxsize=4096)
+def _resources(sum_: BitSum) -> Resources:
+    """Asked once for each PE that is tried with a SIMD."""
+    count = _Count()
+    heap = [[0] * h for h in sum_.stages()[0]]
+    group = 3
+    while group == 3 or max(map(len, heap)) > 5:
+        heap = count.stage(heap, group)
+        group = 6
+    rows: list[dict[int, Bit]] = [{c: bits[r] for c, bits in enumerate(heap) if r < len(bits)}
+                                  for r in range(max(map(len, heap)))]
+    while len(rows) > 1:
+        rows = [count.add(rows[i : i + 2], sum_.width) for i in range(0, len(rows), 2)]
+    for row in rows:
+        count.end(row.values())
+    return Resources(lut=count.luts, ff=count.ffs)
 
 
 @dataclass

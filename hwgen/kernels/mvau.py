@@ -153,8 +153,19 @@ class Mvau(Kernel):
 
         Yosys would take a DSP for every `*`, whatever its width: it runs with -nodsp, and this release uses none.
         """
-        (weights,) = self.memories()
-        return weight_rom(weights) + self.buffer.resources() + self._dot_products() + self._accumulators()
+        return self._weight_rom() + self.buffer.resources() + self._dot_products() + self._accumulators()
+
+    def _weight_rom(self) -> Resources:
+        """The ROM and, behind block RAM, one more register: without its words, but where they are few (see below)."""
+        depth, width = self.cycles, self.fold.pe * self.fold.simd * self.op.weight_type.bits
+        if self.rom_style == "block":
+            return Resources(bram18=rom.block_rams(depth, width), ff=width)
+        if depth > SHALLOW:
+            banks = -(-depth // 64)
+            multiplexers = width * _BANK_MULTIPLEXERS.get(banks, -(-banks // 4))
+            return Resources(lut=rom.lut_rom(depth, width) + multiplexers, ff=width)
+        columns = distinct_columns(self.memories()[0]) if depth * width <= COUNTED_BITS else usual_columns(depth, width)
+        return Resources(lut=columns if depth > 2 else 0, ff=columns)
 
     def _dot_products(self) -> Resources:
         pe = self.fold.pe
@@ -188,23 +199,26 @@ _BANK_MULTIPLEXERS = {1: 0, 2: 0, 3: 1, 4: 0}
 """LUTs a bit that choose among so many banks of 64 words (fitted)."""
 
 
-def weight_rom(memory: Memory) -> Resources:
-    """The ROM and, behind block RAM, one more register.
+SHALLOW = 16
+"""Words up to which equal bit columns of a ROM are common, and made once."""
 
-    Of few words, equal bit columns are made once. Banks of 64 words go through MUXF7 and MUXF8, or LUTs where those
-    do not fit.
-    """
-    cost = rom.resources(memory)
-    if memory.style == "block":
-        return cost + Resources(ff=memory.width)
-    if memory.depth > 16:
-        banks = -(-memory.depth // 64)
-        return cost + Resources(lut=memory.width * _BANK_MULTIPLEXERS.get(banks, -(-banks // 4)))
-    codes = to_codes(memory.words, memory.type)[..., None] >> np.arange(memory.type.bits) & 1
-    columns = np.unique(codes.reshape(memory.depth, -1), axis=1)
-    varying = columns[:, columns.min(axis=0) != columns.max(axis=0)]
-    straight = np.unique(varying ^ varying[:1], axis=1).shape[1]  # one of a column and its inverse
-    return Resources(lut=straight if memory.depth > 2 else 0, ff=straight)
+COUNTED_BITS = 1 << 17
+"""Size up to which the columns of a shallow ROM are counted; the solver asks for hundreds of foldings."""
+
+
+def distinct_columns(memory: Memory) -> int:
+    """Bit columns of a shallow ROM that vary; one of equal ones, or of a column and its inverse."""
+    bits = to_codes(memory.words, memory.type)[..., None] >> np.arange(memory.type.bits) & 1
+    codes = (bits.reshape(memory.depth, -1) << np.arange(memory.depth)[:, None]).sum(axis=0)
+    ones = (1 << memory.depth) - 1
+    seen = np.bincount(np.minimum(codes, ones - codes), minlength=1)
+    return int(np.count_nonzero(seen[1:]))
+
+
+def usual_columns(depth: int, width: int) -> int:
+    """What distinct_columns gives on average for random bits."""
+    classes = (1 << (depth - 1)) - 1
+    return round(classes * (1 - (1 - 2.0 ** (1 - depth)) ** width)) if depth > 1 else 0
 
 
 def multiplier_tree(n: int, a: IntType, w: IntType, width: int) -> tuple[int, int]:
