@@ -69,7 +69,7 @@ def hwgen() -> None:
 @hwgen.command()
 @click.argument("model", type=FILE)
 @hardware_flags(default_board=None)
-@click.option("--frames", type=click.IntRange(min=1), metavar="N",
+@click.option("--frames", type=click.IntRange(1, 1_000_000), metavar="N",
               help="Frames to verify; default: those of --input (at most 1000), else 100.")
 @click.option("--input", "inputs", metavar="[NAME=]FILE.npy", multiple=True,
               help="Real inputs to verify with, batch first.")
