@@ -27,7 +27,8 @@ from hwgen.passes.fold_options import kernel_of
 from hwgen.passes.pipeline import lower
 from hwgen.passes.size_fifos import modelled_timing, size_fifos
 from hwgen.synth.cells import Usage
-from hwgen.synth.yosys import kernels_of, usages
+from hwgen.synth.parts import kernels_of
+from hwgen.synth.yosys import usages
 
 MODELS = Path(__file__).resolve().parents[2] / "shared" / "models"
 FINN = (Fold(16, 49), Fold(8, 8), Fold(8, 8), Fold(10, 8))

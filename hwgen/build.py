@@ -29,7 +29,7 @@ from hwgen.names import Names
 from hwgen.passes.fold import oversize_warning
 from hwgen.passes.pipeline import lower
 from hwgen.passes.size_fifos import size_fifos
-from hwgen.report.console import Console, count
+from hwgen.report.console import Console, count, duration
 from hwgen.report.data import Estimate, report_of
 from hwgen.report.terminal import layer_table
 from hwgen.simulate import Design
@@ -58,17 +58,33 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """One build as the user asked for it. frames: None for the default; out: None for build/<model>-<board>."""
+    """One build as the user asked for it. frames: None for the default; out: None for build/<model>-<board>.
+
+    synth: run the stage synthesise too, whatever `last` is, so that an area figure needs no simulation.
+    """
 
     model: Path
     imports: ImportOptions
     target: Target
     last: Stage = Stage.SIMULATE
+    synth: bool = False
     frames: int | None = None
     inputs: Mapping[str | None, Path] = field(default_factory=dict)
     check: bool = False
     seed: int = 0
     out: Path | None = None
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """What is requested, in order. HwgenError "until-and-synth" where synthesis has nothing to work on."""
+        every = list(Stage)
+        upto = every[: every.index(self.last) + 1]
+        if not self.synth or Stage.SYNTHESISE in upto:
+            return tuple(upto)
+        if Stage.FOLD not in upto:
+            raise HwgenError("until-and-synth", f"--until {self.last.value} --synth",
+                             "synthesis needs a folded design", "Stop at fold or later: --until fold --synth.")
+        return (*upto, Stage.SYNTHESISE)
 
 
 @dataclass
@@ -115,14 +131,12 @@ def build_model(options: BuildOptions, console: Console) -> Exit:
     Raises HwgenError for everything the user can mend; a stage that lacks its tool is left out instead (exit code 3).
     """
     started = time.perf_counter()
-    board = resolve(options.target)
+    board, stages = resolve(options.target), options.stages
     out = options.out or Path("build") / f"{Names().of(options.model.stem)}-{Names().of(board.name)}"
     with staged(out) as folder:
         session = Session(options, board, folder, console, out)
-        for stage, run in STAGES.items():
-            _timed(session, stage, run)
-            if stage == options.last:
-                break
+        for stage in stages:
+            _timed(session, stage, STAGES[stage])
         report = _write_report(session)
     for line in layer_table(report) if session.estimate else []:
         console.detail(line)
@@ -205,10 +219,16 @@ def _simulate(session: Session) -> str:
 def _synthesise(session: Session) -> str:
     from hwgen.synth.yosys import synthesise
 
+    seconds = session.estimate.resources.lut * _SYNTHESIS_SECONDS_PER_LUT if session.estimate else 0.0
+    session.console.announce(f"synthesising {count(len(session.graph.nodes), 'kernel')} with Yosys (equal ones once, "
+                             f"cached by content): about {duration(seconds)}")
     session.synthesis = synthesise(session.graph)
     total = sum(session.synthesis.values(), Resources())
     return f"{total.lut:,} LUTs, {total.ff:,} FFs, {total.bram18:,} BRAM18 by Yosys, out of context"
 
+
+_SYNTHESIS_SECONDS_PER_LUT = 0.025
+"""Measured on two cores."""
 
 STAGES: dict[Stage, Callable[[Session], str]] = {
     Stage.IMPORT: _import,

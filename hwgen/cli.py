@@ -69,12 +69,12 @@ def hwgen() -> None:
 @hwgen.command()
 @click.argument("model", type=FILE)
 @hardware_flags(default_board=None)
-@click.option("--frames", type=click.IntRange(min=1), metavar="N",
+@click.option("--frames", type=click.IntRange(1, 1_000_000), metavar="N",
               help="Frames to verify; default: those of --input (at most 1000), else 100.")
 @click.option("--input", "inputs", metavar="[NAME=]FILE.npy", multiple=True,
               help="Real inputs to verify with, batch first.")
 @import_flags
-@click.option("--until", type=click.Choice(STAGES), help="Stop after this stage.")
+@click.option("--until", type=click.Choice(STAGES), help="Stop after this stage; default: simulate.")
 @click.option("--synth", is_flag=True, help="Also synthesise every kernel with Yosys for its area.")
 @click.option("--check", is_flag=True, help="Execute the graph before and after every pass and compare.")
 @seed_flag
@@ -86,9 +86,8 @@ def build(model: Path, target: Target, frames: int | None, inputs: tuple[str, ..
     from hwgen.build import BuildOptions, Stage, build_model
     from hwgen.report.console import Console
 
-    last = Stage(until) if until else Stage.SYNTHESISE if synth else Stage.SIMULATE
-    options = BuildOptions(model, imports, target, last, frames=frames, inputs=files(inputs), check=check, seed=seed,
-                           out=out)
+    options = BuildOptions(model, imports, target, Stage(until or "simulate"), synth=synth, frames=frames,
+                           inputs=files(inputs), check=check, seed=seed, out=out)
     return int(build_model(options, Console()))
 
 

@@ -23,7 +23,8 @@ _SCALE = re.compile(r"[0-9]{1,60}/[0-9]{1,60}|[0-9]{0,60}\.?[0-9]{1,60}(e-?[0-9]
 
 debug_flag = click.option("--debug", is_flag=True, expose_value=False,
                           help="Show the traceback of an internal error.")
-seed_flag = click.option("--seed", type=int, default=0, show_default=True, help="Of random inputs and stalls.")
+seed_flag = click.option("--seed", type=click.IntRange(0, (1 << 32) - 1), metavar="N", default=0, show_default=True,
+                         help="Of random inputs and stalls.")
 
 _IMPORT_FLAGS = (
     click.option("--dialect", type=click.Choice(["brevitas", "spec"]), default="brevitas", show_default=True,

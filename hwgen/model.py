@@ -50,7 +50,8 @@ class IntegerModel:
         return self.decode(self.run(self.encode(inputs)))
 
     def _values(self, integers: Mapping[str, Array]) -> dict[str, Array]:
-        values = dict(integers)
+        shapes = self.graph.values
+        values = {name: array.reshape(-1, *shapes[name].shape) for name, array in integers.items()}
         for step, inputs, output in self._steps:
             values[output] = step(*(values[name] for name in inputs))
         return values

@@ -20,6 +20,7 @@ module hwgen_mvau #(
     parameter int W_BIPOLAR = 0,
     parameter int ACC_WIDTH = 11,  // bits of a sum
     parameter int ROM_REG   = 0,   // 1: one more register after the ROM (block RAM)
+    parameter int STORE_BLOCK = 0,  // 1: the vector is stored in block RAM
     parameter int PLANES    = 1,   // 1: bit products, 0: multipliers
     parameter int DOT_LATENCY = 9  // cycles of the dot product
 ) (
@@ -57,7 +58,8 @@ module hwgen_mvau #(
       .DEPTH     (COLUMNS),
       .FOLDS     (FOLDS),
       .ADDR_WIDTH(ADDR_WIDTH),
-      .ROM_REG   (ROM_REG)
+      .ROM_REG   (ROM_REG),
+      .BLOCK     (STORE_BLOCK)
   ) u_buffer (
       .clk          (clk),
       .rst          (rst),

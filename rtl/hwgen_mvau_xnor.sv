@@ -13,6 +13,7 @@ module hwgen_mvau_xnor #(
     parameter int SIMD      = 4,  // columns a cycle; divides MW
     parameter int ACC_WIDTH = 5,  // bits of a sum
     parameter int ROM_REG   = 0,  // 1: one more register after the ROM (block RAM)
+    parameter int STORE_BLOCK = 0,  // 1: the vector is stored in block RAM
     parameter int DOT_LATENCY = 3  // cycles of the popcount, at least hwgen_bit_sum's own
 ) (
     input  wire logic                                                                    clk,
@@ -43,7 +44,8 @@ module hwgen_mvau_xnor #(
       .DEPTH     (COLUMNS),
       .FOLDS     (FOLDS),
       .ADDR_WIDTH(ADDR_WIDTH),
-      .ROM_REG   (ROM_REG)
+      .ROM_REG   (ROM_REG),
+      .BLOCK     (STORE_BLOCK)
   ) u_buffer (
       .clk          (clk),
       .rst          (rst),

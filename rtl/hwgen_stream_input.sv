@@ -45,7 +45,7 @@ module hwgen_stream_input #(
   assign last          = count_q == CW'(IN_BEATS - 1);
   assign room          = !last || !flag_valid_q || m_flag_tready;
   assign x_valid       = room && (fill_q || (s_axis_tvalid && !discard_q));
-  assign x_data        = s_axis_tdata[IN_WIDTH-1:0] & {IN_WIDTH{!fill_q}};
+  assign x_data        = fill_q ? '0 : s_axis_tdata[IN_WIDTH-1:0];
   assign step          = x_valid && x_ready;
   assign s_axis_tready = discard_q || (room && x_ready && !fill_q);
   assign spoilt        = !fill_q && (s_axis_tlast != last || s_axis_tkeep != '1);

@@ -11,7 +11,8 @@ module hwgen_vector_buffer #(
     parameter int DEPTH      = 4,  // beats of a vector
     parameter int FOLDS      = 2,  // uses of each vector
     parameter int ADDR_WIDTH = 3,  // bits of an address: max(1, clog2(DEPTH*FOLDS))
-    parameter int ROM_REG    = 0   // 1: the weights pass a register after the ROM
+    parameter int ROM_REG    = 0,  // 1: the weights pass a register after the ROM
+    parameter int BLOCK      = 0   // 1: block RAM as the store, 0: LUT RAM
 ) (
     input  wire logic                  clk,
     input  wire logic                  rst,
@@ -93,8 +94,18 @@ module hwgen_vector_buffer #(
         if (en) data_q <= beat_q;
       end
       assign data = data_q;
+    end else if (BLOCK != 0) begin : gen_store
+      (* ram_style = "block" *) logic [WIDTH-1:0] store[0:DEPTH-1];
+      logic [COL_WIDTH-1:0] col1_q;
+      logic [WIDTH-1:0] data_q;
+      always_ff @(posedge clk) begin
+        if (take && loading) store[col] <= s_axis_tdata;
+        if (en) col1_q <= col;
+        if (en) data_q <= store[col1_q];
+      end
+      assign data = data_q;
     end else begin : gen_store
-      logic [WIDTH-1:0] store[0:DEPTH-1];
+      (* ram_style = "distributed" *) logic [WIDTH-1:0] store[0:DEPTH-1];
       logic [COL_WIDTH-1:0] col1_q;
       logic [WIDTH-1:0] data_q;
       always_ff @(posedge clk) begin

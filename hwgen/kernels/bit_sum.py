@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
+
+from hwgen.kernels.base import Resources
 
 Heights = tuple[int, ...]
 """Bits in each column of a heap, column 0 (weight 1) first."""
+
+Bit = int
+"""Registers in a row that a bit has passed, 0 behind logic that no register follows yet."""
+
+SHORTEST_SHIFT = 3
+"""Registers in a row that Yosys turns into one SRL16E."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +39,68 @@ class BitSum:
         stages = self.stages()
         return len(stages) - 1 + (max(stages[-1]) - 1).bit_length()
 
-    @property
-    def luts(self) -> int:
-        """LUTs: one an output of a group, one a bit that the final adders take out of the heap."""
-        first, *rest = self.stages()
-        outputs = sum(_groups_cost(before, 3 if before is first else 6, self.width)
-                      for before, _ in pairwise([first, *rest]))
-        loose = sum(h % 3 for h in first)
-        return outputs + loose + max(sum(rest[-1]) - self.width, 0)
+    def resources(self) -> Resources:
+        """LUTs and flip-flops: every bit is followed through the stages and the adder tree, as Yosys maps them."""
+        return _resources(self)
 
-    @property
-    def registers(self) -> int:
-        """Flip-flops behind the stages and the final adders."""
-        _, *rest = self.stages()
-        return sum(map(sum, rest)) + _tree_registers(rest[-1])
+
+@lru_cache(maxsize=4096)
+def _resources(sum_: BitSum) -> Resources:
+    """Asked once for each PE that is tried with a SIMD."""
+    count = _Count()
+    heap = [[0] * h for h in sum_.stages()[0]]
+    group = 3
+    while group == 3 or max(map(len, heap)) > 5:
+        heap = count.stage(heap, group)
+        group = 6
+    rows: list[dict[int, Bit]] = [{c: bits[r] for c, bits in enumerate(heap) if r < len(bits)}
+                                  for r in range(max(map(len, heap)))]
+    while len(rows) > 1:
+        rows = [count.add(rows[i : i + 2], sum_.width) for i in range(0, len(rows), 2)]
+    for row in rows:
+        count.end(row.values())
+    return Resources(lut=count.luts, ff=count.ffs)
+
+
+@dataclass
+class _Count:
+    """Adds up LUTs and flip-flops while bits pass registers."""
+
+    luts: int = 0
+    ffs: int = 0
+
+    def stage(self, heap: Sequence[Sequence[Bit]], group: int) -> list[list[Bit]]:
+        """Count the bits of each column in groups; a bit that is left over passes a register."""
+        outputs = 2 if group == 3 else 3
+        sums: list[list[list[Bit]]] = [[[] for _ in range(3)] for _ in heap]
+        for column, bits in enumerate(heap):
+            groups, rest = divmod(len(bits), group)
+            self.end(bits[: groups * group])
+            for up in range(min(outputs, len(heap) - column)):
+                self.luts += groups
+                sums[column + up][up] += [1] * groups
+            self.luts += rest if group == 3 else 0
+            sums[column][0] += [bit + 1 for bit in bits[groups * group :]] if rest else []
+        return [own + carries + fours for own, carries, fours in sums]
+
+    def add(self, rows: Sequence[dict[int, Bit]], width: int) -> dict[int, Bit]:
+        """One carry chain: a LUT where both rows have a bit; below the first such column bits pass a register."""
+        a, b = rows[0], rows[1] if len(rows) > 1 else {}
+        both = sorted(a.keys() & b.keys())
+        self.luts += len(both)
+        start = both[0] if both else width
+        kept = {c: row[c] + 1 for row in (a, b) for c in row if c < start}
+        top = min(max([*a, *b]) + 2, width) if both else 0
+        self.end(row[c] for row in (a, b) for c in row if c >= start)
+        return kept | dict.fromkeys(range(start, top), 1)
+
+    def end(self, bits: Iterable[Bit]) -> None:
+        """These bits' rows of registers end here: flip-flops, or one shift register LUT."""
+        for passed in bits:
+            if passed >= SHORTEST_SHIFT:
+                self.luts += 1
+            else:
+                self.ffs += passed
 
 
 def _compressed(heights: Sequence[int], group: int) -> Heights:
@@ -55,20 +111,3 @@ def _compressed(heights: Sequence[int], group: int) -> Heights:
     fours = group == 6
     return tuple(h // group + h % group + carried(c - 1) + (carried(c - 2) if fours else 0)
                  for c, h in enumerate(heights))
-
-
-def _groups_cost(heights: Sequence[int], group: int, width: int) -> int:
-    """Outputs of a stage's groups that stay below `width`."""
-    outputs = 2 if group == 3 else 3
-    return sum(h // group * min(outputs, width - c) for c, h in enumerate(heights))
-
-
-def _tree_registers(heights: Sequence[int]) -> int:
-    """Flip-flops of the adder tree over the rows of a heap, all its levels."""
-    rows = [max((c + 1 for c, h in enumerate(heights) if h > r), default=0) for r in range(max(heights))]
-    total = 0
-    while len(rows) > 1:
-        pairs = [rows[i : i + 2] for i in range(0, len(rows), 2)]
-        rows = [min(max(p) + len(p) - 1, len(heights)) for p in pairs]
-        total += sum(rows)
-    return total

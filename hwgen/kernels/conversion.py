@@ -65,6 +65,11 @@ class Conversion:
         fills = self.out_beats * self.sink > given
         return self.widens and fills and given // self.sink * self.sink > given - self.source
 
+    @property
+    def masks_input(self) -> bool:
+        """No register takes s_axis_tdata as it comes, so that zeroing it cannot be that register's reset."""
+        return self.form is Form.GEARBOX and not self.widens
+
     def parameters(self) -> dict[str, int]:
         """IN_WIDTH, OUT_WIDTH, UNIT, IN_BEATS, OUT_BEATS."""
         return {"IN_WIDTH": self.source * self.bits, "OUT_WIDTH": self.sink * self.bits,
@@ -102,4 +107,58 @@ class Conversion:
             yield take, give
 
     def resources(self) -> Resources:
-        return Resources()
+        """Fitted to Yosys 0.70 on 60 shapes: flip-flops exact, LUTs within 15 %; within 25 % for gearboxes."""
+        wide, narrow = self.bits * max(self.source, self.sink), self.bits * min(self.source, self.sink)
+        if self.form is Form.PASS:
+            return Resources(lut=narrow + 4, ff=2 * narrow + 2)
+        if self.form is Form.UP:
+            counter = (self.sink // self.source - 1).bit_length()
+            return Resources(lut=narrow + 6 + counter // 2, ff=wide + narrow + 2 + counter)
+        if self.form is Form.DOWN:
+            return self._down_resources(self.source // self.sink, self.sink * self.bits)
+        return self._gearbox_resources()
+
+    def _down_resources(self, ratio: int, width: int) -> Resources:
+        """Register, multiplexer and skid buffer; the counter of the frame where its last beat is partly filled."""
+        frame = 0 if self.whole else (self.out_beats - 1).bit_length()
+        mux = {2: 1.0, 3: 3.0, 4: 2.0}.get(ratio, 0.5 * ratio + 0.5)  # skid buffer included
+        return Resources(lut=round(mux * width) + 6 + 2 * frame,
+                         ff=(ratio + 2) * width + 3 + (ratio - 1).bit_length() + frame)
+
+    def _gearbox_resources(self) -> Resources:
+        """History, window, skid buffer, output register; a counter where frames do not end by themselves."""
+        unit, source, sink = self._lanes
+        frame = 0 if self.whole else (self.cycles - 1).bit_length()
+        phase = (max(source, sink) - 1).bit_length()
+        control = 8 + phase // 2 + frame + 2 * self.flushes
+        window = unit * _shifter_luts(sink, self._select_bits)
+        border = unit * min(source, sink)
+        if self.widens:
+            return Resources(lut=round(window) + border + control,
+                             ff=unit * (2 * sink - 1 + 2 * source) + 3 + phase + frame + self.flushes)
+        return Resources(lut=round(window) + border + control,
+                         ff=unit * (source - 1 + 2 * sink) + 2 + phase + frame)
+
+    @property
+    def _lanes(self) -> tuple[int, int, int]:
+        """Bits of a gearbox lane, its lanes in and out."""
+        common = gcd(self.source, self.sink)
+        return common * self.bits, self.source // common, self.sink // common
+
+    @property
+    def _select_bits(self) -> int:
+        """The gearbox's SW: bits of the phase of a window."""
+        _, source, sink = self._lanes
+        full = self.out_beats * self.sink <= self.in_beats * self.source
+        return ((source if full or not self.widens else sink) - 1).bit_length()
+
+
+def _shifter_luts(lanes: int, select: int) -> float:
+    """LUTs per bit of a lane of a shifter to `lanes` lanes: two stages in a LUT6, the largest shifts first.
+
+    The share of LUTs that Yosys takes beyond that was measured: 10 to 45 %, more for more stages.
+    """
+    stages = list(range(select - 1, -1, -1))
+    pairs = [stages[i : i + 2] for i in range(0, len(stages), 2)]
+    exact = sum(lanes + (1 << pair[-1]) - 1 for pair in pairs)
+    return exact * (1.0, 1.0, 1.2, 1.12, 1.15, 1.25, 1.4)[min(select, 6)]

@@ -6,12 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.types import BipolarType, IntType
+from hwgen.kernels import rom
 from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
 from hwgen.kernels.bit_sum import BitSum
+from hwgen.kernels.lanes import divisors
+from hwgen.kernels.vector_buffer import VectorBuffer
 from hwgen.ops.matmul import MatMul
-from hwgen.stream import Stream
+from hwgen.stream import Stream, to_codes
 
 MAX_WORD_BITS = 65536
 """Widest weight word a folding may ask for; the wrapper splits words above 4096 bits into several ROMs."""
@@ -89,8 +94,14 @@ class Mvau(Kernel):
 
     @property
     def planes(self) -> bool:
-        """Whether the dot product is a heap of bit products, which is smaller for narrow operands, or multipliers."""
-        return True
+        """Whether the dot product is a heap of bit products or multipliers: the smaller one by the cost model.
+
+        hwgen_dot_planes needs an integer side, and start values that fit 32 bits.
+        """
+        a, w = self.input_type, self.op.weight_type
+        if (is_bipolar(a) and is_bipolar(w)) or a.bits + w.bits + self.columns.bit_length() > 30:
+            return False
+        return self.heap.resources().lut <= multiplier_tree(self.fold.simd, a, w, self.output_type.bits)[0]
 
     @property
     def heap(self) -> BitSum:
@@ -111,13 +122,19 @@ class Mvau(Kernel):
         return {"MW": self.columns, "MH": self.rows, "PE": self.fold.pe, "SIMD": self.fold.simd}
 
     def sum_parameters(self) -> dict[str, int]:
-        """ACC_WIDTH and ROM_REG."""
-        return {"ACC_WIDTH": self.output_type.bits, "ROM_REG": int(self.rom_style == "block")}
+        """ACC_WIDTH, ROM_REG and STORE_BLOCK."""
+        return {"ACC_WIDTH": self.output_type.bits, "ROM_REG": int(self.rom_style == "block"),
+                "STORE_BLOCK": int(self.buffer.block)}
 
     @property
     def rom_style(self) -> str:
-        """Block RAM where it saves at least ROM_LUTS_PER_BRAM18 LUTs for each BRAM18, else LUTs."""
-        return "distributed"
+        """Block RAM or LUTs, by the rule of hwgen.kernels.rom; a register follows block RAM, which is slow."""
+        return rom.style(self.cycles, self.fold.pe * self.fold.simd * self.op.weight_type.bits)
+
+    @property
+    def buffer(self) -> VectorBuffer:
+        """The store that replays the input vector."""
+        return VectorBuffer(self.input_stream().width, self.column_folds, self.row_folds, self.rom_style == "block")
 
     def memories(self) -> tuple[Memory, ...]:
         pe, simd = self.fold.pe, self.fold.simd
@@ -132,12 +149,91 @@ class Mvau(Kernel):
         return Stream(self.output_type, self.rows, self.fold.pe)
 
     def resources(self) -> Resources:
-        return Resources()
+        """Sum of ROM, vector buffer, dot products and accumulators.
+
+        Yosys would take a DSP for every `*`, whatever its width: it runs with -nodsp, and this release uses none.
+        """
+        return self._weight_rom() + self.buffer.resources() + self._dot_products() + self._accumulators()
+
+    def _weight_rom(self) -> Resources:
+        """The ROM and, behind block RAM, one more register: without its words, but where they are few (see below)."""
+        depth, width = self.cycles, self.fold.pe * self.fold.simd * self.op.weight_type.bits
+        if self.rom_style == "block":
+            return Resources(bram18=rom.block_rams(depth, width), ff=width)
+        if depth > SHALLOW:
+            banks = -(-depth // 64)
+            multiplexers = width * _BANK_MULTIPLEXERS.get(banks, -(-banks // 4))
+            return Resources(lut=rom.lut_rom(depth, width) + multiplexers, ff=width)
+        columns = distinct_columns(self.memories()[0]) if depth * width <= COUNTED_BITS else usual_columns(depth, width)
+        return Resources(lut=columns if depth > 2 else 0, ff=columns)
+
+    def _dot_products(self) -> Resources:
+        pe = self.fold.pe
+        marks = Resources(lut=2, ff=self.dot_latency + 1)
+        if self.planes:
+            one = self.heap.resources()
+            return Resources(lut=pe * one.lut, ff=pe * one.ff) + marks
+        luts, ffs = multiplier_tree(self.fold.simd, self.input_type, self.op.weight_type, self.output_type.bits)
+        return Resources(lut=pe * luts, ff=pe * ffs) + marks
+
+    def _accumulators(self) -> Resources:
+        """An adder has a LUT for each bit of its term; the bits above only carry."""
+        bits, term = self.fold.pe * self.sum_bits, self.fold.pe * min(self.heap.width, self.sum_bits)
+        if self.column_folds == 1:
+            return Resources(lut=bits + (term if self.start else 0) + 3, ff=2 * bits + 2)
+        return Resources(lut=(term if self.planes else bits) + 4, ff=2 * bits + 1)
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of one accumulator."""
+        return self.output_type.bits
+
+    @property
+    def start(self) -> int:
+        """Whether the accumulators start at a number other than 0: what the inverted bit products leave."""
+        a, w = self.input_type, self.op.weight_type
+        return int(self.planes and (a.signed or w.signed))
 
 
-def divisors(n: int) -> list[int]:
-    """The divisors of n, ascending."""
-    return [d for d in range(1, n + 1) if n % d == 0]
+_BANK_MULTIPLEXERS = {1: 0, 2: 0, 3: 1, 4: 0}
+"""LUTs a bit that choose among so many banks of 64 words (fitted)."""
+
+
+SHALLOW = 16
+"""Words up to which equal bit columns of a ROM are common, and made once."""
+
+COUNTED_BITS = 1 << 17
+"""Size up to which the columns of a shallow ROM are counted; the solver asks for hundreds of foldings."""
+
+
+def distinct_columns(memory: Memory) -> int:
+    """Bit columns of a shallow ROM that vary; one of equal ones, or of a column and its inverse."""
+    bits = to_codes(memory.words, memory.type)[..., None] >> np.arange(memory.type.bits) & 1
+    codes = (bits.reshape(memory.depth, -1) << np.arange(memory.depth)[:, None]).sum(axis=0)
+    ones = (1 << memory.depth) - 1
+    seen = np.bincount(np.minimum(codes, ones - codes), minlength=1)
+    return int(np.count_nonzero(seen[1:]))
+
+
+def usual_columns(depth: int, width: int) -> int:
+    """What distinct_columns gives on average for random bits."""
+    classes = (1 << (depth - 1)) - 1
+    return round(classes * (1 - (1 - 2.0 ** (1 - depth)) ** width)) if depth > 1 else 0
+
+
+def multiplier_tree(n: int, a: IntType, w: IntType, width: int) -> tuple[int, int]:
+    """LUTs and flip-flops of hwgen_dot: n multipliers and an adder tree with a register behind each level (fitted)."""
+    bits = a.bits + w.bits
+    if is_bipolar(a) or is_bipolar(w):
+        product = 1 if is_bipolar(a) and is_bipolar(w) else 2 * bits - 3
+    else:
+        product = bits if bits <= 6 or min(a.bits, w.bits) == 1 else round(1.6 * a.bits * w.bits)
+    luts, ffs, count, level = n * product, n * bits, n, bits
+    while count > 1:
+        luts += count // 2 * min(level, width)
+        count, level = (count + 1) // 2, min(level + 1, width)
+        ffs += count * level
+    return luts, ffs
 
 
 def bit_products(a: IntType, w: IntType) -> list[int]:

@@ -42,3 +42,13 @@ class MvauXnor(Mvau):
 
     def parameters(self) -> dict[str, int]:
         return {**self.shape_parameters(), **self.sum_parameters(), "DOT_LATENCY": self.dot_latency}
+
+    @property
+    def sum_bits(self) -> int:
+        """The accumulator counts ones; the constant lowest bit needs none."""
+        return self.output_type.bits - 1
+
+    @property
+    def start(self) -> int:
+        """The accumulators start at -ceil(K / 2)."""
+        return 1

@@ -18,9 +18,13 @@ def lut_rom(depth: int, width: int) -> int:
     return 0 if depth == 1 else width * -(-depth // 64)
 
 
+_ASPECTS = ((512, 36, 72), (1024, 18, 36), (2048, 9, 18), (4096, 4, 9), (8192, 2, 4), (16384, 1, 2))
+"""Words of a bank, and its bits in a RAMB18 and in a RAMB36 (UG473, tables 1-7 and 1-8)."""
+
+
 def block_rams(depth: int, width: int) -> int:
-    """BRAM18 of a ROM in block RAM."""
-    return -(-width // 36) * -(-depth // 512)
+    """BRAM18 of a ROM, or of a RAM with one port for each direction, in its best aspect ratio."""
+    return min(-(-depth // words) * min(-(-width // half), 2 * -(-width // full)) for words, half, full in _ASPECTS)
 
 
 def resources(memory: Memory) -> Resources:

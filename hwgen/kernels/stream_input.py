@@ -18,8 +18,8 @@ from hwgen.stream import Stream
 class StreamInput(Kernel):
     """fold.simd elements per bus beat to fold.pe per dense beat (rtl/hwgen_stream_input.sv).
 
-    Besides its streams it has m_flag, one bit a frame: 1 where tlast or tkeep was wrong. A FIFO of flag_depth() beats takes
-    it to every StreamOutput.
+    Besides its streams it has m_flag, one bit a frame: 1 where tlast or tkeep was wrong. A FIFO takes it to
+    every StreamOutput.
     """
 
     stem: ClassVar[str] = "stream_input"
@@ -64,7 +64,10 @@ class StreamInput(Kernel):
         return max(self.input_stream().beats, self.output_stream().beats)
 
     def resources(self) -> Resources:
-        return self.conversion.resources()
+        """The conversion, the frame check and its flag."""
+        counter = (self.conversion.in_beats - 1).bit_length()
+        zeros = self.fold.simd * self.output_type.bits if self.conversion.masks_input else 0
+        return self.conversion.resources() + Resources(lut=7 + 2 * counter + self.bus // 48 + zeros, ff=5 + counter)
 
     def schedule(self) -> Schedule:
         return self.conversion.schedule()

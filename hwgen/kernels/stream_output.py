@@ -63,7 +63,9 @@ class StreamOutput(Kernel):
         return max(self.input_stream().beats, self.output_stream().beats)
 
     def resources(self) -> Resources:
-        return self.conversion.resources()
+        """The conversion, tlast and the flag."""
+        counter = (self.conversion.out_beats - 1).bit_length()
+        return self.conversion.resources() + Resources(lut=3 + counter, ff=counter)
 
     def schedule(self) -> Schedule:
         return self.conversion.schedule()

@@ -8,6 +8,7 @@ replaced by another one of the same integer op and inputs, so the result cannot 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from fractions import Fraction
@@ -22,6 +23,9 @@ from hwgen.passes.fold_options import Cost, Option, alternatives, legal_folds, o
 
 MARGIN = {"lut": Fraction(7, 10), "ff": Fraction(7, 10), "bram18": Fraction(8, 10), "dsp": Fraction(9, 10)}
 """Share of the board that the default folding may take: the rest is for routing and the board's own logic."""
+
+WHOLE = dict.fromkeys(MARGIN, Fraction(1))
+"""The whole board: what a rate or a folding that the user asked for may take."""
 
 DEARER = (Resources(8, 8, 1, 1), Resources(1, 1, 8, 1))
 """Other prices that the default folding tries where the balanced ones exceed the board: LUTs dear, block RAM dear."""
@@ -47,13 +51,14 @@ def fold(graph: Graph, *, board: Board, clock_mhz: float, fps: float | None = No
     else:
         return _apply(graph, _fastest_that_fits(problem, board, allow_oversize))
     if not allow_oversize:
-        _check_fits(problem.total(chosen), board, {name: Fraction(1) for name in MARGIN}, "this folding")
+        used = problem.total(chosen, max(option.cycles for option in chosen.values()))
+        _check_fits(used, board, WHOLE, "this folding")
     return _apply(graph, chosen)
 
 
 def oversize_warning(used: Resources, board: Board) -> str | None:
     """What a build with allow_oversize must say, None where the estimate fits the board."""
-    over = _excess(used, board, {name: Fraction(1) for name in MARGIN})
+    over = _excess(used, board, WHOLE)
     return None if over is None else f"the design does not fit {board.name}: it takes {over}"
 
 
@@ -104,17 +109,23 @@ def _at_pace(problem: Problem, folding: Mapping[str, Fold]) -> dict[str, Option]
 
 
 def _fastest_that_fits(problem: Problem, board: Board, allow_oversize: bool) -> dict[str, Option]:
-    """Try targets from the fastest on; where one does not fit, also with the scarce resource made dearer."""
+    """Bisect for the fewest cycles that fit (more cycles never cost more), also with a scarce resource made dearer."""
     targets = problem.targets()
     variants = [problem, *(problem.repriced(Cost(board.resources, weights)) for weights in DEARER)]
-    for cycles in targets:
-        for variant in variants:
-            chosen = variant.solve(cycles)
-            if _excess(variant.total(chosen), board, MARGIN) is None:
-                return chosen
+
+    def fitting(cycles: int) -> dict[str, Option] | None:
+        solved = ((variant, variant.solve(cycles)) for variant in variants)
+        return next((chosen for variant, chosen in solved
+                     if _excess(variant.total(chosen, cycles), board, MARGIN) is None), None)
+
+    first = bisect_left(targets, True, key=lambda cycles: fitting(cycles) is not None)
+    while first > 0 and fitting(targets[first - 1]) is not None:
+        first -= 1
+    if first < len(targets) and (chosen := fitting(targets[first])) is not None:
+        return chosen
     smallest = problem.solve(targets[-1])
     if not allow_oversize:
-        _check_fits(problem.total(smallest), board, MARGIN, "even the smallest folding")
+        _check_fits(problem.total(smallest, targets[-1]), board, MARGIN, "even the smallest folding")
     return smallest
 
 

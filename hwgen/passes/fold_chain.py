@@ -1,21 +1,26 @@
 """The cheapest folding at a given number of cycles a frame.
 
-Layers are separable but for the width converters between neighbours. So a chain of layers is solved exactly by dynamic
-programming over the lanes of each stream: the cheapest way to have so many lanes at a layer's output is the cheapest of
-its options over the cheapest way, converter included, to feed their inputs.
+Layers are separable but for what stands between neighbours: a width converter and the FIFO for the beats that wait.
+So a chain of layers is solved exactly by dynamic programming over the lanes of each stream: the cheapest way to have so
+many lanes at a layer's output is the cheapest of its options over the cheapest way to feed their inputs.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 from hwgen.ir.graph import Graph, Node, Value
 from hwgen.kernels.base import Resources
 from hwgen.passes.fold_options import Cost, Option, Priced, options, undominated
-from hwgen.passes.plumbing import converter, fifo_bound
+from hwgen.passes.plumbing import between, waiting
+
+Source = tuple[int, int]
+"""Where a stream comes from: its lanes, and the cycles over which a frame comes."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class Problem:
     graph: Graph
     cost: Cost
     options: Mapping[str, tuple[Option, ...]]
-    prices: dict[tuple[str, int, int], float] = field(default_factory=dict)
+    joints: dict[tuple[str, int, int, int], Resources] = field(default_factory=dict)
+    _costs: dict[Resources, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: Graph, cost: Cost) -> Problem:
@@ -67,7 +73,7 @@ class Problem:
 
     def repriced(self, cost: Cost) -> Problem:
         """The same problem at other prices."""
-        return Problem(self.graph, cost, self.options)
+        return Problem(self.graph, cost, self.options, self.joints)
 
     def restricted(self, given: Mapping[str, Option]) -> Problem:
         """The same problem with some layers fixed."""
@@ -110,53 +116,60 @@ class Problem:
                 for layer, option in zip(chain, self._solve_chain(chain, cycles), strict=True)}
 
     def _solve_chain(self, chain: list[Layer], cycles: int) -> list[Option]:
-        ends: dict[int, Path] = {}
+        ends: dict[Source, Path] = {}
         for layer in chain:
-            starts = ends
-            ends = {}
-            arrivals: dict[int, tuple[float, Path | None]] = {}
+            starts, ends = sorted(ends.items(), key=lambda end: (end[1].cost, end[0])), {}
+            arrivals: dict[tuple[int, int], tuple[float, Path | None]] = {}
             for priced in layer.options:
                 choice = priced.option
                 if choice.cycles > cycles:
                     continue
-                if choice.lanes_in not in arrivals:
-                    arrivals[choice.lanes_in] = self._arrive(starts, layer.stream, choice.lanes_in)
-                cost, before = arrivals[choice.lanes_in]
-                best = ends.get(choice.lanes_out)
-                if best is None or cost + priced.cost < best.cost:
-                    ends[choice.lanes_out] = Path(cost + priced.cost, choice, before)
+                entry = (choice.lanes_in, choice.cycles)
+                if entry not in arrivals:
+                    arrivals[entry] = self._arrive(starts, layer.stream, choice, cycles)
+                cost, before = arrivals[entry]
+                end = (choice.lanes_out, choice.cycles if layer.stream is None else cycles)
+                if end not in ends or cost + priced.cost < ends[end].cost:
+                    ends[end] = Path(cost + priced.cost, choice, before)
         return min(ends.values(), key=lambda path: path.cost).unrolled()
 
-    def _arrive(self, starts: Mapping[int, Path], stream: Value | None, lanes_in: int) -> tuple[float, Path | None]:
-        """The cheapest way to have that many lanes at a layer's input."""
+    def _arrive(self, starts: Sequence[tuple[Source, Path]], stream: Value | None, choice: Option,
+                cycles: int) -> tuple[float, Path | None]:
+        """The cheapest way to feed a layer's input; starts: cheapest first."""
         if stream is None:
             return 0.0, None
-        price, lanes = min((path.cost + self._converter_cost(stream.name, lanes, lanes_in), lanes)
-                           for lanes, path in starts.items())
-        return price, starts[lanes]
+        best, price = starts[0][1], math.inf
+        for source, path in starts:
+            if path.cost >= price:
+                break
+            cost = path.cost + self._joint_cost(stream, source, choice, cycles)
+            if cost < price:
+                best, price = path, cost
+        return price, best
 
-    def _converter_cost(self, stream: str, source: int, sink: int) -> float:
-        """Priced once for each pair of lanes."""
-        if source == sink:
-            return 0.0
-        key = (stream, source, sink)
-        if key not in self.prices:
-            self.prices[key] = self.cost.of(converter(self.graph.values[stream], source, sink).resources())
-        return self.prices[key]
+    def _joint_cost(self, stream: Value, source: Source, sink: Option, cycles: int) -> float:
+        used = self.joint(stream, source, sink, cycles)
+        if used not in self._costs:
+            self._costs[used] = self.cost.of(used)
+        return self._costs[used]
 
-    def total(self, chosen: Mapping[str, Option]) -> Resources:
-        """Kernels, converters and an upper bound of the FIFOs."""
+    def joint(self, stream: Value, source: Source, sink: Option, cycles: int) -> Resources:
+        """Converter and FIFO before a layer. Evaluated once for each pair of lanes and depth."""
+        lanes, span = source
+        stored = waiting(stream.elements, -(-stream.elements // sink.lanes_in), sink.cycles, span, cycles)
+        narrow = min(lanes, sink.lanes_in)
+        key = (stream.name, lanes, sink.lanes_in, -(-stored // narrow))
+        if key not in self.joints:
+            self.joints[key] = between(stream, lanes, sink.lanes_in, stored)
+        return self.joints[key]
+
+    def total(self, chosen: Mapping[str, Option], cycles: int) -> Resources:
+        """Kernels, converters and FIFOs."""
         used = sum((option.resources for option in chosen.values()), Resources())
-        makers = {value: node.name for node in self.graph.nodes for value in node.outputs}
-        for node in self.graph.nodes:
-            for value in node.inputs:
-                if value in makers:
-                    ends = (chosen[makers[value]].lanes_out, chosen[node.name].lanes_in)
-                    used += between(self.graph.values[value], *ends)
+        for chain in self.chains:
+            for before, layer in pairwise(chain):
+                first, sink = chosen[before.node.name], chosen[layer.node.name]
+                span = first.cycles if before is chain[0] else cycles
+                assert layer.stream is not None
+                used += self.joint(layer.stream, (first.lanes_out, span), sink, cycles)
         return used
-
-
-def between(value: Value, source: int, sink: int) -> Resources:
-    """What stands between two layers at most."""
-    joint = Resources() if source == sink else converter(value, source, sink).resources()
-    return joint + fifo_bound(value, source, sink)

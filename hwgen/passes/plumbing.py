@@ -1,4 +1,4 @@
-"""Library blocks between layers: width converters where lanes differ, and the bound on FIFO storage."""
+"""Library blocks between layers: width converters where lanes differ, FIFOs where beats wait."""
 
 from __future__ import annotations
 
@@ -22,10 +22,20 @@ def fifo(value: Value, lanes: int, depth: int) -> Kernel:
     return min(made, key=lambda kernel: _luts(kernel.resources()))
 
 
-def fifo_bound(value: Value, source: int, sink: int) -> Resources:
-    """No more than a whole frame is ever stored between two kernels, on the narrower side."""
-    lanes = min(source, sink)
-    return fifo(value, lanes, max(-(-value.elements // lanes), 2)).resources()
+def waiting(elements: int, beats: int, busy: int, span: int, cycles: int) -> int:
+    """Elements of a frame that wait before a kernel, which is close to what hwgen.passes.size_fifos finds.
+
+    They come evenly over `span` cycles; the kernel, busy for `busy` of every `cycles` cycles, takes them as `beats`
+    beats one a cycle, and can wait for them only as long as it is idle.
+    """
+    return max(0, -(-elements * (span - beats - (cycles - busy)) // span))
+
+
+def between(value: Value, source: int, sink: int, stored: int) -> Resources:
+    """What stands between two kernels with these lanes if `stored` elements wait: on the narrower side."""
+    joint = converter(value, source, sink).resources() if source != sink else Resources()
+    depth = -(-stored // min(source, sink))
+    return joint + fifo(value, min(source, sink), depth).resources() if depth > 1 else joint
 
 
 def _luts(used: Resources) -> int:

@@ -69,13 +69,20 @@ def insert_fifos(graph: Graph) -> Graph:
 def smallest_depths(network: Network, streams: Mapping[Stop, tuple[Value, int]]) -> dict[Stop, int]:
     """Depth of the FIFO before each consumer that needs one: no single one could be less.
 
-    streams: value and lanes of each stream. Wide streams are settled first, so that beats wait where they are narrow.
+    streams: value and lanes of each stream. First as many FIFOs as can go are dropped, then the others cut; each time
+    wide streams first, so that beats wait where they are narrow.
     """
     period = network.bottleneck
     network, times = _roomy(network, period, streams)
     widths = [lanes * _bits(value) for value, lanes in (streams[_stop(network, k)] for k in range(len(network.edges)))]
-    for k in sorted(range(len(widths)), key=lambda k: (-widths[k], k)):
-        network, times = _tightest(network, k, period, times, streams)
+    order = sorted(range(len(widths)), key=lambda k: (-widths[k], k))
+    for k in order:
+        without = _with_depth(network, k, 0, streams)
+        if (found := timing.runs_at(without, period, times.at)) is not None:
+            network, times = without, found
+    for k in order:
+        if network.edges[k].room:
+            network, times = _tightest(network, k, period, times, streams)
     return {_stop(network, k): edge.room for k, edge in enumerate(network.edges) if edge.room}
 
 
@@ -93,13 +100,13 @@ def _roomy(network: Network, period: int, streams: Mapping[Stop, tuple[Value, in
 def _tightest(network: Network, k: int, period: int, times: Times,
               streams: Mapping[Stop, tuple[Value, int]]) -> tuple[Network, Times]:
     """One edge with the least room at which the period still holds (more room never hurts: bisection)."""
-    low, high = 0, network.edges[k].room
+    low, high = SMALLEST_DEPTH, network.edges[k].room
     while low < high:
-        depth = 0 if low == 0 else (low + high) // 2
+        depth = (low + high) // 2
         tried = _with_depth(network, k, depth, streams)
         found = timing.runs_at(tried, period, times.at)
         if found is None:
-            low = max(depth + 1, SMALLEST_DEPTH)
+            low = depth + 1
         else:
             network, times, high = tried, found, depth
     return network, times

@@ -14,6 +14,7 @@ from hwgen.ir.graph import Graph, Node
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel, Resources
 from hwgen.passes.size_fifos import modelled_timing
+from hwgen.synth.parts import kernels_of
 
 if TYPE_CHECKING:
     from hwgen.build import Session
@@ -41,7 +42,7 @@ class Estimate:
         timing = modelled_timing(graph)
         slowest = max(graph.nodes, key=lambda node: kernel_of(node).cycles)
         return cls(timing.cycles_per_frame, timing.latency, max(kernel_of(node).ideal for node in graph.nodes),
-                   slowest.name, sum((kernel_of(node).resources() for node in graph.nodes), Resources()))
+                   slowest.name, sum((kernel.resources() for _, kernel in kernels_of(graph)), Resources()))
 
 
 def kernel_of(node: Node) -> Kernel:

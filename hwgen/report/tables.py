@@ -18,13 +18,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 def kernel_table() -> str:
     """One line a kernel: stem, what it is, and which of its parts this installation has."""
     from hwgen.data import folder
-    from hwgen.kernels import KERNELS
+    from hwgen.kernels import KERNELS, LIBRARY
 
     rtl, sim = folder("rtl"), folder("sim")
-    rows: list[Sequence[str]] = [("kernel", "rtl", "bench", "what it is")]
-    for kernel in KERNELS:
-        parts = (rtl / f"hwgen_{kernel.stem}.sv", sim / f"bench_{kernel.stem}.py")
-        rows.append((kernel.stem, *("yes" if part.is_file() else "-" for part in parts), kernel.title))
+    rows: list[Sequence[str]] = [("kernel", "job", "model", "rtl", "bench", "what it is")]
+    for job, kernels in (("computes", KERNELS), ("moves data", LIBRARY)):
+        for kernel in kernels:
+            parts = (rtl / f"hwgen_{kernel.stem}.sv", sim / f"bench_{kernel.stem}.py")
+            rows.append((kernel.stem, job, "yes", *("yes" if part.is_file() else "-" for part in parts), kernel.title))
     return table(rows)
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +15,11 @@ from pathlib import Path
 import hwgen
 from hwgen.emit.library import library_files
 from hwgen.emit.rtl import kernel_wrapper, memory_files
-from hwgen.emit.top import flag_fifo
 from hwgen.errors import Exit, HwgenError
 from hwgen.ir.graph import Graph
 from hwgen.kernels.base import Kernel, Resources
-from hwgen.kernels.stream_output import StreamOutput
-from hwgen.passes.fold_options import kernel_of
-from hwgen.passes.size_fifos import modelled_timing
 from hwgen.synth.cells import Usage, usage_of
+from hwgen.synth.parts import kernels_of
 from hwgen.toolchain.cache import cache_folder, cached, content_key
 from hwgen.toolchain.tools import versions
 
@@ -87,14 +84,6 @@ def usages(graph: Graph, cache: Path | None = None) -> dict[str, Usage]:
     with ThreadPoolExecutor(WORKERS) as pool:
         made = dict(zip(distinct, pool.map(lambda key: _cached(folder, key, distinct[key]), distinct), strict=True))
     return {name: made[key] for name, key in keys.items()}
-
-
-def kernels_of(graph: Graph) -> Iterator[tuple[str, Kernel]]:
-    """The nodes, and for each output adapter the FIFO that takes the frames' flags there (hwgen.emit.top)."""
-    for node in graph.nodes:
-        yield node.name, kernel_of(node)
-        if isinstance(node.op, StreamOutput):
-            yield f"{node.name}_flags", flag_fifo(modelled_timing(graph))
 
 
 def _cached(folder: Path, key: str, unit: Unit) -> Usage:

@@ -54,6 +54,7 @@ def build_words(*words: str, out: Path) -> list[str]:
     (["--board", "pynq", "--folding", "absent.toml"], "bad-folding"),
     (["--board", "pynq", "--input", "absent.npy"], "input-file"),
     (["--board", "pynq", "--input", f"nobody={IMAGES}"], "input-name"),
+    (["--board", "pynq", "--until", "lower", "--synth"], "until-and-synth"),
     (["--board", "pynq", "--input-type", "uint8"], "input-scale"),
     (["--board", "pynq", "--input-type", "float8", "--input-scale", "1"], "bad-type"),
 ])

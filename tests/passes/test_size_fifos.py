@@ -17,6 +17,7 @@ from hwgen.kernels.base import Fold, Kernel
 from hwgen.kernels.fifo import Fifo
 from hwgen.passes.fold import fold
 from hwgen.passes.fold_options import kernel_of
+from hwgen.passes.plumbing import waiting
 from hwgen.passes.size_fifos import insert_converters, insert_fifos, modelled_timing, size_fifos
 from tests.passes.fakes import BYTE, Dense, Mix, network
 from tests.passes.test_fold import lowered
@@ -229,3 +230,15 @@ def test_finn_folding_of_tfc_runs_at_64_cycles(models: Path) -> None:
     sized = size_fifos(fold(graph, board=load("pynq"), clock_mhz=100, folding=folding))
     verify_joined(sized)
     assert modelled_timing(sized).cycles_per_frame == 64
+
+
+@pytest.mark.parametrize("simd", [1, 2, 4])
+def test_the_solver_prices_the_depth_that_is_found(simd: int) -> None:
+    graph = network([8, 16, 16])
+    folds = (Fold(1, 4), Fold(4 * simd, 1 * simd))
+    nodes = [replace(n, op=kernel_of(n).folded(f)) for n, f in zip(graph.nodes, folds, strict=True)]
+    sized = size_fifos(graph.replaced(nodes=tuple(nodes)))
+    cycles = slowest(sized)
+    stored = waiting(16, 16 // simd, kernel_of(nodes[1]).cycles, kernel_of(nodes[0]).cycles, cycles)
+    depths = [node.op.depth * node.op.fold.pe for node in sized.nodes if isinstance(node.op, Fifo)]
+    assert sum(depths) == pytest.approx(stored, abs=2)

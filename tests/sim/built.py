@@ -79,3 +79,18 @@ def integer_network() -> Graph:
 def bipolar_network() -> Graph:
     """Bipolar throughout, 36 to 16 to 16 to 8."""
     return network((BIPOLAR,) * 3, BIPOLAR, (36, 16, 16, 8), seed=6)
+
+
+def two_chains() -> Graph:
+    """Two inputs and two outputs that have nothing to do with each other; frames of 6 and of 20 elements."""
+    rng = np.random.default_rng(7)
+    builder = GraphBuilder("two_chains", Level.QUANTIZED)
+    outputs = []
+    for name, columns, rows in (("left", 6, 5), ("right", 20, 3)):
+        builder.add_input(Value(name, (columns,), REAL))
+        matrix = Tensor(random_weights(rng, rows, columns, full_range(3, True)))
+        builder.add(f"{name}_quant", quant(0.25, full_range(4, True)), [name], [f"{name}_q"])
+        builder.add(f"{name}_dense", Dense(matrix, Tensor(np.array([[0.5]])), Tensor(0.0), None), [f"{name}_q"],
+                    [f"{name}_sum"])
+        outputs.append(f"{name}_sum")
+    return builder.build(outputs)

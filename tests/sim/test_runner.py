@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,10 @@ def config(seed: int, spoil: int = 0) -> dict[str, object]:
 
 
 def run(work: Path, simulator: str, seed: int, bench: str = "bench_kernel", spoil: int = 0,
-        init_file: str = "mem/toy.mem") -> BenchResult:
+        init_file: str = "mem/toy.mem", cache: Path | None = None) -> BenchResult:
     parameters: dict[str, int | str] = {"ELEMENTS": 6, "WIDTH": 4, "INIT_FILE": init_file}
     return run_bench(bench, "hwgen_toy_offset", SOURCES, parameters, simulator=simulator, seed=seed,
-                     config=config(seed, spoil), memories=MEMORY, work=work)
+                     config=config(seed, spoil), memories=MEMORY, work=work, cache=cache)
 
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
@@ -85,3 +86,26 @@ def test_rtl_that_does_not_compile(icarus: str, tmp_path: Path, seed: int) -> No
     with pytest.raises(AssertionError, match="building broken for icarus failed"):
         run_bench("bench_kernel", "broken", [tmp_path / "broken.sv"], {}, simulator="icarus", seed=seed,
                   work=tmp_path / "run")
+
+
+def _run_in_cache(work: Path, cache: Path) -> None:
+    assert run(work, "icarus", seed=1, cache=cache).tests == 10
+
+
+def test_two_processes_build_the_same_at_once(icarus: str, tmp_path: Path) -> None:
+    context = get_context("spawn")
+    processes = [context.Process(target=_run_in_cache, args=(tmp_path / name, tmp_path / "cache")) for name in "ab"]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    entries = [path for path in (tmp_path / "cache" / "benches").iterdir() if path.is_dir()]
+    assert len(entries) == 1
+
+
+def test_results_are_never_cached(icarus: str, tmp_path: Path, seed: int) -> None:
+    """The same build with other vectors runs again and fails."""
+    run(tmp_path / "a", "icarus", seed)
+    with pytest.raises(AssertionError, match="frame 1, element 1"):
+        run(tmp_path / "a", "icarus", seed, spoil=1)

@@ -1,0 +1,45 @@
+"""Output adapter: tlast, padding, swallowed frames; its cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwgen.ir.graph import Value
+from hwgen.ir.types import full_range
+from hwgen.kernels.base import Fold
+from hwgen.kernels.stream_output import StreamOutput
+from hwgen.synth.yosys import synthesise_files
+from sim.bench_stream_output import MODULES, check, random_kernel
+from sim.kernel_bench import RTL
+from tests.kernels.area import close
+
+
+def output(elements: int, bits: int) -> StreamOutput:
+    return StreamOutput.of(Value("y", (elements,), full_range(bits, signed=False)))
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_swallows_flagged_frames(index: int, icarus: str, tmp_path: Path, seed: int) -> None:
+    check(random_kernel(np.random.default_rng(seed)), seed=seed, work=tmp_path, simulator="icarus")
+
+
+def test_swallows_flagged_frames_in_verilator(verilator: None, tmp_path: Path, seed: int) -> None:
+    check(output(10, 7).paced(lanes=5, cycles=3), seed=seed, work=tmp_path)
+
+
+def test_class_index_takes_one_byte() -> None:
+    kernel = output(1, 4)
+    assert kernel.parameters() == {"BUS_WIDTH": 8, "IN_WIDTH": 4, "OUT_WIDTH": 4, "UNIT": 4, "IN_BEATS": 1,
+                                   "OUT_BEATS": 1}
+
+
+@pytest.mark.parametrize(("elements", "bits", "fold"), [
+    (1, 4, Fold(1, 1)), (5, 16, Fold(1, 1)), (8, 16, Fold(1, 4)), (30, 3, Fold(2, 1)), (12, 8, Fold(4, 3)),
+])
+def test_cost_is_what_yosys_says(elements: int, bits: int, fold: Fold, yosys: None, tmp_path: Path) -> None:
+    kernel = output(elements, bits).folded(fold)
+    files = [RTL / f"hwgen_{name}.sv" for name in MODULES]
+    close(kernel.resources(), synthesise_files(files, "hwgen_stream_output", kernel.parameters(), tmp_path), luts=0.25)
