@@ -13,6 +13,7 @@ from hwgen.frontend.attributes import problem
 from hwgen.ir.graph import Value
 
 Pair = tuple[int, int]
+MAX_NUMBER = 1 << 16
 
 
 def map_size(node: NodeProto, value: Value) -> Pair:
@@ -47,7 +48,7 @@ def geometry(node: NodeProto, value: Value, kernel: Sequence[int] | None = None)
 def pair(node: NodeProto, name: str, given: list[int] | None, axes: int) -> Pair:
     """One positive number for each axis, 1 by default; the vertical one of a (C, L) map is 1."""
     numbers = [1] * axes if given is None else given
-    if len(numbers) != axes or min(numbers) < 1:
+    if len(numbers) != axes or min(numbers) < 1 or max(numbers) > MAX_NUMBER:
         raise problem(node, "bad-attribute", f"its {name} {numbers} are not {axes} positive number"
                       f"{'s' if axes > 1 else ''}")
     return (1, numbers[0]) if axes == 1 else (numbers[0], numbers[1])
@@ -63,7 +64,7 @@ def border(node: NodeProto, plain: Geometry, size: Pair, axes: int) -> tuple[int
     if mode not in ("NOTSET", "VALID"):
         raise problem(node, "bad-attribute", f"{mode!r} is no auto_pad")
     pads = [0] * (2 * axes) if given is None or mode == "VALID" else given
-    if len(pads) != 2 * axes:
+    if len(pads) != 2 * axes or max(pads) > MAX_NUMBER:
         raise problem(node, "bad-attribute", f"its pads {pads} are not {2 * axes} numbers")
     if min(pads) < 0:
         raise problem(node, "unsupported-form", f"its pads {pads} are negative, which crops its input",
@@ -105,5 +106,9 @@ def extra(size: int, before: int, after: int, extent: int, stride: int) -> int:
 def sees_map(plain: Geometry, size: Pair) -> bool:
     """Whether every window holds a pixel of the map, and not only border."""
     lines = zip(size, plain.output(*size), plain.pads[:2], plain.kernel, plain.stride, plain.dilation, strict=True)
-    return all(any(0 <= start * stride - before + tap * step < length for tap in range(kernel))
-               for length, outputs, before, kernel, stride, step in lines for start in range(outputs))
+    for length, outputs, before, kernel, stride, step in lines:
+        for start in range(-before, outputs * stride - before, stride):
+            tap = -(-max(-start, 0) // step)
+            if tap >= kernel or start + tap * step >= length:
+                return False
+    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BipolarType
 from hwgen.ops.quantized import (
     BatchNorm,
+    Clip,
     Dense,
     Elementwise,
+    LeakyRelu,
     MultiThreshold,
     Quant,
     Relu,
@@ -27,6 +29,8 @@ from hwgen.ops.quantized import (
     TopK,
     Transpose,
 )
+from hwgen.ops.quantized_maps import AveragePool, Concat, Conv, Join, MapOp, MaxPool, Trunc
+from hwgen.reference.windows import as_map, convolve, taps
 from hwgen.rounding import Rounding
 
 DIRECTED = {Rounding.FLOOR, Rounding.CEIL, Rounding.AWAY, Rounding.TOWARD_ZERO}
@@ -37,7 +41,7 @@ class ReplayResult:
     """integers, outputs: as in ExactResult, but computed in float32.
 
     distances: float64 of the integers' shape: how far the value is from the nearest decision, in steps of its
-    quantizer (MultiThreshold: in its input's units).
+    quantizer (MultiThreshold: in its input's units; Trunc: in steps of the sum).
     """
 
     integers: Mapping[str, Array]
@@ -51,11 +55,11 @@ def run(graph: Graph, inputs: Mapping[str, Array]) -> ReplayResult:
     integers: dict[str, Array] = {}
     distances: dict[str, Array] = {}
     for node in graph.nodes:
-        x, name = values[node.inputs[0]], node.outputs[0]
-        if isinstance(node.op, Quant | MultiThreshold):
-            integers[name], values[name], distances[name] = decide(node.op, x)
+        inputs, name = [values[name] for name in node.inputs], node.outputs[0]
+        if isinstance(node.op, Quant | MultiThreshold | Trunc):
+            integers[name], values[name], distances[name] = decide(node.op, inputs[0])
         else:
-            values[name] = execute(node, x)
+            values[name] = execute(node, inputs)
             if isinstance(node.op, TopK):
                 integers[name] = values[name]
     return ReplayResult(integers, {name: values[name].astype(np.float64) for name in graph.outputs}, distances)
@@ -66,12 +70,13 @@ def single(tensor: Tensor) -> Array:
     return tensor.array.astype(np.float64).astype(np.float32)
 
 
-def execute(node: Node, x: Array) -> Array:
+def execute(node: Node, inputs: list[Array]) -> Array:
     """One op that is no quantizer."""
     rules: dict[type, Callable[..., Array]] = {
         Relu: relu, Elementwise: elementwise, BatchNorm: batch_norm, Dense: dense, Reshape: reshape,
-        Transpose: transpose, Softmax: softmax, TopK: top}
-    return partial(rules[type(node.op)], node.op)(x)
+        Transpose: transpose, Softmax: softmax, TopK: top, Clip: clip, LeakyRelu: leaky_relu, Conv: on_map,
+        MaxPool: on_map, AveragePool: on_map, Join: join, Concat: concat}
+    return partial(rules[type(node.op)], node.op)(*inputs)
 
 
 def relu(op: Relu, x: Array) -> Array:
@@ -103,6 +108,42 @@ def dense(op: Dense, x: Array) -> Array:
     return np.asarray(y if op.bias is None else y + single(op.bias))
 
 
+def clip(op: Clip, x: Array) -> Array:
+    """min(max(x, low), high)."""
+    low, high = -np.inf if op.low is None else op.low, np.inf if op.high is None else op.high
+    return np.asarray(np.minimum(np.maximum(x, np.float32(low)), np.float32(high)))
+
+
+def leaky_relu(op: LeakyRelu, x: Array) -> Array:
+    """x, or slope * x below zero."""
+    return np.where(x >= 0, x, x * single(op.slope))
+
+
+def join(op: Join, first: Array, second: Array) -> Array:
+    """One float32 sum or difference."""
+    return np.asarray(first - second if op.subtract else first + second)
+
+
+def concat(op: Concat, *inputs: Array) -> Array:
+    """One after another along the channels."""
+    return np.concatenate(inputs, axis=1)
+
+
+def on_map(op: MapOp, x: Array) -> Array:
+    """An op with a kernel; (frames, C, L) is a map of height 1 in between."""
+    flat, x = x.ndim == 3, as_map(x)
+    if isinstance(op, Conv):
+        weight = (op.weight.array.astype(np.float32) - single(op.zero_point)) * single(op.scale)
+        y = convolve(x, weight, op.geometry, op.groups)
+        y = y if op.bias is None else y + single(op.bias).reshape(-1, 1, 1)
+    elif isinstance(op, MaxPool):
+        y = reduce(np.maximum, taps(x, op.geometry, -np.inf))
+    else:
+        size = np.float32(op.geometry.kernel[0] * op.geometry.kernel[1])
+        y = np.asarray(sum(taps(x, op.geometry, 0))) / size
+    return y[:, :, 0, :] if flat else y
+
+
 def reshape(op: Reshape, x: Array) -> Array:
     """Every frame's elements in another shape."""
     return x.reshape(x.shape[0], *op.shape)
@@ -125,9 +166,20 @@ def top(op: TopK, x: Array) -> Array:
     return order if op.keepdims else order[..., 0]
 
 
-def decide(op: Quant | MultiThreshold, x: Array) -> tuple[Array, Array, Array]:
+def decide(op: Quant | MultiThreshold | Trunc, x: Array) -> tuple[Array, Array, Array]:
     """Integers, dequantized values, and distances to the nearest decision."""
-    return quantize(op, x) if isinstance(op, Quant) else count(op, x)
+    if isinstance(op, Quant):
+        return quantize(op, x)
+    return truncate(op, x) if isinstance(op, Trunc) else count(op, x)
+
+
+def truncate(op: Trunc, x: Array) -> tuple[Array, Array, Array]:
+    """Integers, values, and distances of the sum's integers to the nearest half."""
+    ratio = x / single(op.scale) + single(op.zero_point)
+    q = rounding(np.round(ratio) / np.float32(op.divisor), op.rounding)
+    q = np.clip(q, op.type.lo, op.type.hi) if op.clips else q
+    nearest = 0.5 - np.abs(ratio - np.round(ratio)).astype(np.float64)
+    return q.astype(np.int64), (q.astype(np.float32) - single(op.out_zero_point)) * single(op.out_scale), nearest
 
 
 def quantize(op: Quant, x: Array) -> tuple[Array, Array, Array]:
@@ -176,10 +228,10 @@ def border(code: Array, mode: Rounding) -> Array:
 
 
 def count(op: MultiThreshold, x: Array) -> tuple[Array, Array, Array]:
-    """Integers, values, and distances to the nearest threshold; channels last."""
+    """Integers, values, and distances to the nearest threshold, a row of thresholds for each channel."""
     reached = np.zeros(x.shape, dtype=np.int64)
     nearest = np.full(x.shape, np.inf)
-    for column in single(op.thresholds).T:
+    for column in single(op.thresholds).T.reshape(-1, op.thresholds.shape[0], *[1] * (x.ndim - 2)):
         reached += x >= column
         nearest = np.minimum(nearest, np.abs(x.astype(np.float64) - column))
     q = 2 * reached - 1 if isinstance(op.type, BipolarType) else reached + op.type.lo
