@@ -51,13 +51,23 @@ class Mvau(Kernel):
         return int(self.op.weight.shape[1])
 
     @property
+    def vectors(self) -> int:
+        """Vectors of a frame: 1, or the positions of a map."""
+        return self.inputs[0].elements // self.columns
+
+    @property
+    def vector_cycles(self) -> int:
+        """Cycles of a vector, and words of the weight ROM."""
+        return self.row_folds * self.column_folds
+
+    @property
     def row_folds(self) -> int:
-        """Output beats of a frame."""
+        """Output beats of a vector."""
         return self.rows // self.fold.pe
 
     @property
     def column_folds(self) -> int:
-        """Input beats of a frame."""
+        """Input beats of a vector."""
         return self.columns // self.fold.simd
 
     def foldings(self) -> Iterator[Fold]:
@@ -68,19 +78,20 @@ class Mvau(Kernel):
 
     @property
     def cycles(self) -> int:
-        return self.row_folds * self.column_folds
+        return self.vectors * self.vector_cycles
 
     @property
     def ideal(self) -> int:
-        """Largest of multiply-accumulates / (PE * SIMD), beats in and beats out."""
+        """Per vector, the largest of multiply-accumulates / (PE * SIMD), beats in and beats out."""
         work = -(-self.rows * self.columns // (self.fold.pe * self.fold.simd))
-        return max(work, self.column_folds, self.row_folds)
+        return self.vectors * max(work, self.column_folds, self.row_folds)
 
     def schedule(self) -> Schedule:
         """Reads in the first row fold; a write at the end of each row fold, `latency` cycles later on the wire."""
-        steps, columns = self.cycles, self.column_folds
-        return Schedule(reads=tuple(step < columns for step in range(steps)),
-                        writes=tuple((step + 1) % columns == 0 for step in range(steps)), delay=self.latency)
+        steps, columns = self.vector_cycles, self.column_folds
+        reads = tuple(step < columns for step in range(steps))
+        writes = tuple((step + 1) % columns == 0 for step in range(steps))
+        return Schedule(reads * self.vectors, writes * self.vectors, delay=self.latency)
 
     @property
     def latency(self) -> int:
@@ -129,7 +140,7 @@ class Mvau(Kernel):
     @property
     def rom_style(self) -> str:
         """Block RAM or LUTs, by the rule of hwgen.kernels.rom; a register follows block RAM, which is slow."""
-        return rom.style(self.cycles, self.fold.pe * self.fold.simd * self.op.weight_type.bits)
+        return rom.style(self.vector_cycles, self.fold.pe * self.fold.simd * self.op.weight_type.bits)
 
     @property
     def buffer(self) -> VectorBuffer:
@@ -139,14 +150,14 @@ class Mvau(Kernel):
     def memories(self) -> tuple[Memory, ...]:
         pe, simd = self.fold.pe, self.fold.simd
         blocks = self.op.weight.array.reshape(self.row_folds, pe, self.column_folds, simd)
-        words = blocks.transpose(0, 2, 1, 3).reshape(self.cycles, pe * simd)
+        words = blocks.transpose(0, 2, 1, 3).reshape(self.vector_cycles, pe * simd)
         return (Memory("weights", words, self.op.weight_type, self.rom_style),)
 
     def input_stream(self) -> Stream:
-        return Stream(self.input_type, self.columns, self.fold.simd)
+        return Stream(self.input_type, self.vectors * self.columns, self.fold.simd)
 
     def output_stream(self) -> Stream:
-        return Stream(self.output_type, self.rows, self.fold.pe)
+        return Stream(self.output_type, self.vectors * self.rows, self.fold.pe)
 
     def resources(self) -> Resources:
         """Sum of ROM, vector buffer, dot products and accumulators.
@@ -157,7 +168,7 @@ class Mvau(Kernel):
 
     def _weight_rom(self) -> Resources:
         """The ROM and, behind block RAM, one more register: without its words, but where they are few (see below)."""
-        depth, width = self.cycles, self.fold.pe * self.fold.simd * self.op.weight_type.bits
+        depth, width = self.vector_cycles, self.fold.pe * self.fold.simd * self.op.weight_type.bits
         if self.rom_style == "block":
             return Resources(bram18=rom.block_rams(depth, width), ff=width)
         if depth > SHALLOW:
