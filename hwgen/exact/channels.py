@@ -18,7 +18,13 @@ def per_channel(view: View, quantizer: Quantizer, site: Site) -> tuple[Expressio
     def reduced(parameter: Tensor) -> Tensor:
         return _channels(parameter, view, channels, site)
 
-    return view.expression.mapped(reduced), quantizer.mapped(reduced)
+    return per_channel_expression(view, site), quantizer.mapped(reduced)
+
+
+def per_channel_expression(view: View, site: Site) -> Expression:
+    """The view's expression, index i being channel i (the last axis) of the source."""
+    channels = site.channels(view.source)
+    return view.expression.mapped(lambda parameter: _channels(parameter, view, channels, site))
 
 
 def _channels(parameter: Tensor, view: View, channels: int, site: Site) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 from hwgen.errors import HwgenError
 from hwgen.exact.dense import aligned, integer_weights, typed
 from hwgen.exact.expression import AffineStage, Expression, affine
+from hwgen.exact.grid import on_grid
 from hwgen.exact.surd import sign
 from hwgen.exact.view import Site, View, linear, map_view
 from hwgen.ir.tensor import Array, Tensor
@@ -60,7 +61,7 @@ def fold_conv(filters: Filters, geometry: Geometry, view: View, site: Site) -> V
 
     The border holds the integer that means zero, so the input's offsets count the same at every position.
     """
-    view = map_view(view, site)
+    view = map_view(on_grid(view, site), site)
     stage = linear(view, site)
     channels, rows = view.shape[0], filters.weight.shape[0]
     scales, offsets = (np.broadcast_to(t.array.reshape(-1), (channels,)) for t in (stage.scale, stage.offset))
@@ -96,7 +97,7 @@ def fold_max_pool(geometry: Geometry, view: View, site: Site) -> View:
 
 def fold_average_pool(geometry: Geometry, view: View, site: Site) -> View:
     """The sum of the integers; the division joins the scale. A border of zeros counts as pixels."""
-    view = map_view(view, site)
+    view = map_view(on_grid(view, site), site)
     stage = linear(view, site)
     border = _real_zero(stage, site) if any(geometry.pads) else None
     _emit_pool(Pool("sum", view.shape[0], Tensor(np.array([False]))), geometry, border, view, site)

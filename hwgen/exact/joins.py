@@ -10,6 +10,7 @@ import numpy as np
 from hwgen.errors import HwgenError
 from hwgen.exact.dense import MAX_MULTIPLIER_BITS
 from hwgen.exact.expression import affine
+from hwgen.exact.grid import on_grid
 from hwgen.exact.surd import Real
 from hwgen.exact.view import Site, View, linear
 from hwgen.ir.tensor import Array, Tensor
@@ -19,6 +20,7 @@ from hwgen.ops.concat import Concat
 
 def fold_add(a: View, b: View, sign_of_b: int, site: Site) -> View:
     """a + b or a - b = common * (m1 * x + m2 * y) + offsets, with the smallest integers m1, m2."""
+    a, b = on_grid(a, site), on_grid(b, site)
     first, second = linear(a, site), linear(b, site)
     _same_layout([a, b], site)
     m1, m2, common = _multipliers(first.scale.array, second.scale.array * sign_of_b, site)
@@ -28,6 +30,7 @@ def fold_add(a: View, b: View, sign_of_b: int, site: Site) -> View:
 
 def fold_concat(views: Sequence[View], site: Site) -> View:
     """The integers side by side; each channel keeps its own scale and offset."""
+    views = [on_grid(view, site) for view in views]
     stages = [linear(view, site) for view in views]
     _same_layout(views, site)
     site.emit(Concat(), *(view.source for view in views))

@@ -12,7 +12,19 @@ from hwgen.ir.types import BIPOLAR, REAL, full_range
 from hwgen.model import IntegerModel
 from hwgen.ops.argmax import ArgMax
 from hwgen.ops.integer import int_type
-from hwgen.ops.quantized import BatchNorm, Dense, Elementwise, QuantizedOp, Relu, Reshape, Softmax, TopK, Transpose
+from hwgen.ops.quantized import (
+    BatchNorm,
+    Clip,
+    Dense,
+    Elementwise,
+    LeakyRelu,
+    QuantizedOp,
+    Relu,
+    Reshape,
+    Softmax,
+    TopK,
+    Transpose,
+)
 from hwgen.ops.threshold import Threshold
 from hwgen.passes.canonicalise import canonicalise
 from hwgen.passes.fold_scales import fold_scales
@@ -128,6 +140,18 @@ def test_per_channel_activation_scales_join_the_weights(seed: int) -> None:
     np.testing.assert_array_equal(model.run(model.encode({"x": x}))["v4"], exact.run(graph, {"x": x}).integers["v4"])
 
 
+def test_an_activation_function_after_a_quantizer_is_a_step_of_its_own(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = random_weights(rng, 3, 4, full_range(3, True))
+    for activation in (Relu(), Clip(-1.0, 2.0), LeakyRelu(Tensor(np.float64(0.25)))):
+        graph = chain((4,), quant(0.5, full_range(4, True)), activation, dense(weights), quant(1.0, full_range(6, True)))
+        x = (3 * rng.normal(size=(50, 4))).astype(np.float32)
+        for level in integer_levels(graph):
+            model = IntegerModel(level)
+            got = model.run(model.encode({"x": x}))["v3"]
+            np.testing.assert_array_equal(got, exact.run(graph, {"x": x}).integers["v3"])
+
+
 def test_argmax_is_hardware_for_one_scale_and_the_hosts_otherwise(seed: int) -> None:
     rng = np.random.default_rng(seed)
     weights, bias = random_weights(rng, 5, 4, full_range(3, True)), rng.normal(size=5).astype(np.float32)
@@ -168,9 +192,12 @@ def test_levels_that_no_channel_reaches_are_dropped() -> None:
     (chain((2,), dense(np.ones((1, 2), dtype=np.int64))),
      "float-input: n0: the input 'x' reaches the weights without a quantizer. Put a quantizer on the input, or type "
      "it: --input-type int16 --input-scale 1/1024."),
-    (chain((2,), quant(1.0, BIPOLAR), Relu(), dense(np.ones((1, 2), dtype=np.int64))),
-     "unquantized-activation: n2: its input passes an activation function without a quantizer. Put a quantizer after "
-     "the activation function."),
+    (chain((1,), quant(1.0, full_range(12, True)), Relu(), dense(np.ones((1, 1), dtype=np.int64))),
+     "unquantized-activation: n2: its input passes an activation function without a quantizer, and its values take 2048 "
+     "levels. Put a quantizer after the activation function."),
+    (chain((1,), quant(1.0, BIPOLAR), dense(np.ones((1, 1), dtype=np.int64)), Softmax(), Relu()),
+     "host-tail: n3: it follows an op that only the host computes (softmax, argmax). Remove it, or end the network "
+     "before it."),
     (chain((2,), quant(1.0, BIPOLAR), Softmax(), Relu()),
      "host-tail: n2: it follows an op that only the host computes (softmax, argmax). Remove it, or end the network "
      "before it."),
