@@ -144,7 +144,8 @@ def test_an_activation_function_after_a_quantizer_is_a_step_of_its_own(seed: int
     rng = np.random.default_rng(seed)
     weights = random_weights(rng, 3, 4, full_range(3, True))
     for activation in (Relu(), Clip(-1.0, 2.0), LeakyRelu(Tensor(np.float64(0.25)))):
-        graph = chain((4,), quant(0.5, full_range(4, True)), activation, dense(weights), quant(1.0, full_range(6, True)))
+        graph = chain((4,), quant(0.5, full_range(4, True)), activation, dense(weights),
+                      quant(1.0, full_range(6, True)))
         x = (3 * rng.normal(size=(50, 4))).astype(np.float32)
         for level in integer_levels(graph):
             model = IntegerModel(level)
@@ -193,8 +194,8 @@ def test_levels_that_no_channel_reaches_are_dropped() -> None:
      "float-input: n0: the input 'x' reaches the weights without a quantizer. Put a quantizer on the input, or type "
      "it: --input-type int16 --input-scale 1/1024."),
     (chain((1,), quant(1.0, full_range(12, True)), Relu(), dense(np.ones((1, 1), dtype=np.int64))),
-     "unquantized-activation: n2: its input passes an activation function without a quantizer, and its values take 2048 "
-     "levels. Put a quantizer after the activation function."),
+     "unquantized-activation: n2: its input passes an activation function without a quantizer, and its values take "
+     "2048 levels. Put a quantizer after the activation function."),
     (chain((1,), quant(1.0, BIPOLAR), dense(np.ones((1, 1), dtype=np.int64)), Softmax(), Relu()),
      "host-tail: n3: it follows an op that only the host computes (softmax, argmax). Remove it, or end the network "
      "before it."),
