@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from functools import cached_property
+from itertools import chain, count
 
 import numpy as np
 
 from hwgen.ir.graph import Graph, Node
 from hwgen.ir.tensor import Array
-from hwgen.kernels.base import Kernel
+from hwgen.kernels.base import Kernel, Schedule
+from hwgen.kernels.buffered import BufferedSchedule
 
 SWEEPS_BETWEEN_CHECKS = 8
 START, STEP = -1, -2
@@ -25,7 +27,10 @@ START, STEP = -1, -2
 
 @dataclass(frozen=True)
 class Line:
-    """One kernel's steps that read or write. positions: their step numbers; reads, writes: indices into positions."""
+    """Steps in a fixed order that read or write: of one kernel, or of one side of a buffered one.
+
+    positions: their step numbers; reads, writes: indices into positions.
+    """
 
     name: str
     steps: int
@@ -47,6 +52,31 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class Tie:
+    """The two lines of a buffered kernel. needs, frees: as in BufferedSchedule."""
+
+    reader: int
+    writer: int
+    needs: Array
+    frees: Array
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Events `targets` (ascending) of a line come `weight` cycles after events `sources` of line `source`.
+
+    frames: how many frames back each source is (0 or more).
+    """
+
+    target: int
+    targets: Array
+    source: int
+    sources: Array
+    weight: int
+    frames: Array
+
+
+@dataclass(frozen=True)
 class Cause:
     """Why an event is not earlier: event `index` of `line`, `weight` cycles before, in a frame `frames` back."""
 
@@ -58,10 +88,11 @@ class Cause:
 
 @dataclass(frozen=True)
 class Network:
-    """Lines in topological order and the streams between them."""
+    """Lines in topological order, the streams between them, and the ties within kernels."""
 
     lines: tuple[Line, ...]
     edges: tuple[Edge, ...]
+    ties: tuple[Tie, ...] = ()
 
     @property
     def bottleneck(self) -> int:
@@ -70,43 +101,68 @@ class Network:
 
     def with_room(self, index: int, room: int, latency: int) -> Network:
         edge = replace(self.edges[index], room=room, latency=latency)
-        return replace(self, edges=(*self.edges[:index], edge, *self.edges[index + 1 :]))
+        changed = replace(self, edges=(*self.edges[:index], edge, *self.edges[index + 1 :]))
+        if "rules" in self.__dict__:
+            rules = (*self.rules[: 2 * index], *changed.edge_rules(edge), *self.rules[2 * index + 2 :])
+            changed.__dict__["rules"] = rules
+        return changed
 
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """Two of each edge, in their order, then two of each tie."""
+        return (*chain.from_iterable(map(self.edge_rules, self.edges)),
+                *chain.from_iterable(map(self._tie_rules, self.ties)))
 
-def line_of(node: Node) -> Line:
-    """The compressed schedule of a node's kernel."""
-    kernel = node.op
-    assert isinstance(kernel, Kernel)
-    schedule = kernel.schedule()
-    reads, writes = np.array(schedule.reads, dtype=bool), np.array(schedule.writes, dtype=bool)
-    positions = np.flatnonzero(reads | writes)
-    return Line(node.name, schedule.steps, schedule.delay, positions,
-                np.flatnonzero(reads[positions]), np.flatnonzero(writes[positions]))
+    @cached_property
+    def rules_of(self) -> Sequence[Sequence[int]]:
+        """Numbers of the rules that move each line."""
+        return [[n for n, rule in enumerate(self.rules) if rule.target == k] for k in range(len(self.lines))]
+
+    @cached_property
+    def moved_by(self) -> Sequence[frozenset[int]]:
+        """Lines with a rule whose source is the line."""
+        return [frozenset(rule.target for rule in self.rules if rule.source == k) for k in range(len(self.lines))]
+
+    def edge_rules(self, edge: Edge) -> tuple[Rule, Rule]:
+        """A read after the beat has arrived; a write once the beat `room` before it has left its place."""
+        source, sink = self.lines[edge.source], self.lines[edge.sink]
+        behind, index = np.divmod(np.arange(len(source.writes)) - edge.room, len(sink.reads))
+        return (Rule(edge.sink, sink.reads, edge.source, source.writes, source.delay + edge.latency,
+                     np.zeros(len(sink.reads), int)),
+                Rule(edge.source, source.writes, edge.sink, sink.reads[index], (edge.room > 0) - source.delay, -behind))
+
+    def _tie_rules(self, tie: Tie) -> tuple[Rule, Rule]:
+        behind, frees = np.divmod(tie.frees, len(tie.needs))
+        return (Rule(tie.writer, np.arange(len(tie.needs)), tie.reader, tie.needs, 1, np.zeros(len(tie.needs), int)),
+                Rule(tie.reader, np.arange(len(tie.frees)), tie.writer, frees, 1, -behind))
 
 
 @dataclass
 class Times:
     """The earliest times of all events, as far as they are known. Without a period: of one frame alone.
 
-    by: what moved each event last: START, STEP (the step before it), or 2 * edge for an arrival, 2 * edge + 1 for room.
+    by: what moved each event last: START, STEP (the step before it), or the number of a rule. due: lines whose rules
+    may not hold.
     """
 
     network: Network
     period: int | None
     at: list[Array] = field(default_factory=list)
+    due: set[int] = field(default_factory=set)
     by: list[Array] = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.at:
             self.at = [line.positions.copy() for line in self.network.lines]
+        self.due = self.due or set(range(len(self.at)))
         self.by = [np.full(len(line.positions), START) for line in self.network.lines]
 
     def settle(self) -> tuple[int, int] | None:
         """Sweep until nothing moves. If that cannot be: weight and frames of a cycle of causes that is too long."""
         order = range(len(self.network.lines))
         for sweep in count(1):
-            moved = [(k, i) for k in (*order, *reversed(order)) if (i := self._relax(k)) is not None]
-            if not moved:
+            moved = [(k, i) for k in (*order, *reversed(order)) if k in self.due and (i := self._relax(k)) is not None]
+            if not self.due:
                 return None
             if sweep % SWEEPS_BETWEEN_CHECKS == 0 and (cycle := self._cycle(*moved[-1])) is not None:
                 return cycle
@@ -115,14 +171,15 @@ class Times:
     def _relax(self, k: int) -> int | None:
         """Push the events of one line to where their causes allow them. Returns an event that moved."""
         line, x, by = self.network.lines[k], self.at[k].copy(), self.by[k].copy()
-        for number, edge in enumerate(self.network.edges):
-            if edge.sink == k:
-                _raise(x, by, line.reads, self._arrivals(edge), 2 * number)
-            if edge.source == k:
-                _raise(x, by, line.writes, self._rooms(edge), 2 * number + 1)
+        for number in self.network.rules_of[k]:
+            rule = self.network.rules[number]
+            _raise(x, by, rule.targets, self._least(rule), number)
         self._in_order(line, x, by)
         moved = np.flatnonzero(x != self.at[k])
         self.at[k], self.by[k] = x, by
+        self.due.discard(k)
+        if len(moved):
+            self.due |= self.network.moved_by[k]
         return int(moved[-1]) if len(moved) else None
 
     def _in_order(self, line: Line, x: Array, by: Array) -> None:
@@ -132,19 +189,12 @@ class Times:
             _raise(x, by, every[:1], x[-1:] + p[0] + line.steps - p[-1] - self.period, STEP)
             _raise(x, by, every, p + np.maximum.accumulate(x - p), STEP)
 
-    def _arrivals(self, edge: Edge) -> Array:
-        source = self.network.lines[edge.source]
-        return np.asarray(self.at[edge.source][source.writes] + source.delay + edge.latency)
-
-    def _rooms(self, edge: Edge) -> Array:
-        """When each beat's place is free: once the beat `room` before it has left."""
-        source, sink = self.network.lines[edge.source], self.network.lines[edge.sink]
-        beat = np.arange(len(source.writes)) - edge.room
-        frames, index = np.divmod(beat, len(sink.reads))
-        free = self.at[edge.sink][sink.reads[index]] + (edge.room > 0) - source.delay
+    def _least(self, rule: Rule) -> Array:
+        """The times that a rule's sources allow its targets."""
+        least = self.at[rule.source][rule.sources] + rule.weight
         if self.period is None:
-            return np.where(frames < 0, 0, free)
-        return np.asarray(free + frames * self.period)
+            return np.where(rule.frames > 0, 0, least)
+        return np.asarray(least - rule.frames * self.period)
 
     def _cycle(self, line: int, index: int) -> tuple[int, int] | None:
         """Follow the causes of an event back. If they close a cycle, it is one that moves itself for ever."""
@@ -170,28 +220,24 @@ class Times:
         p = line.positions
         if by == STEP:
             return Cause(k, (i or len(p)) - 1, int(p[i] - p[i - 1] + (0 if i else line.steps)), int(i == 0))
-        edge = self.network.edges[by // 2]
-        source, sink = self.network.lines[edge.source], self.network.lines[edge.sink]
-        if by % 2 == 0:
-            beat = int(np.searchsorted(line.reads, i))
-            return Cause(edge.source, int(source.writes[beat]), source.delay + edge.latency, 0)
-        frames, index = divmod(int(np.searchsorted(line.writes, i)) - edge.room, len(sink.reads))
-        return Cause(edge.sink, int(sink.reads[index]), (edge.room > 0) - source.delay, -frames)
+        rule = self.network.rules[by]
+        n = int(np.searchsorted(rule.targets, i))
+        return Cause(rule.source, int(rule.sources[n]), rule.weight, int(rule.frames[n]))
 
 
 def _raise(x: Array, by: Array, where: Array, least: Array, cause: int) -> None:
     """x[where] becomes at least `least`; where that moves it, note the cause."""
-    up = least > x[where]
+    up = np.flatnonzero(least > x[where])
     x[where[up]] = least[up]
     by[where[up]] = cause
 
 
-def runs_at(network: Network, period: int, start: Sequence[Array] = ()) -> Times | None:
+def runs_at(network: Network, period: int, start: Sequence[Array] = (), changed: Edge | None = None) -> Times | None:
     """Event times of a steady state of `period` cycles, or None where there is none.
 
-    start: event times of the same network with more room, from where to go on.
+    start: event times from where to go on; with `changed`, of a steady state of the network but for this edge.
     """
-    times = Times(network, period, list(start))
+    times = Times(network, period, list(start), set() if changed is None else {changed.source, changed.sink})
     return times if times.settle() is None else None
 
 
@@ -216,6 +262,25 @@ def latency(network: Network) -> int:
     return max(ends) - min(starts)
 
 
+def schedule_of(node: Node) -> Schedule:
+    """The schedule of a node's kernel."""
+    kernel = node.op
+    assert isinstance(kernel, Kernel)
+    return kernel.schedule()
+
+
+def lines_of(node: Node, schedule: Schedule) -> tuple[Line, ...]:
+    """The compressed schedule of a node's kernel: one line, of a buffered one that of its reads and that of its writes."""
+    reads, writes = np.array(schedule.reads, dtype=bool), np.array(schedule.writes, dtype=bool)
+    if isinstance(schedule, BufferedSchedule):
+        ins, outs, none = np.arange(len(reads)), np.arange(len(writes)), np.arange(0)
+        return (Line(node.name, len(ins), schedule.delay, ins, ins, none),
+                Line(node.name, len(outs), schedule.delay, outs, none, outs))
+    positions = np.flatnonzero(reads | writes)
+    return (Line(node.name, schedule.steps, schedule.delay, positions,
+                 np.flatnonzero(reads[positions]), np.flatnonzero(writes[positions])),)
+
+
 Stored = Callable[[Node], tuple[int, int] | None]
 
 
@@ -223,15 +288,25 @@ def network_of(graph: Graph, stored: Stored) -> Network:
     """The timing model of a hardware graph. stored: room and latency of a node that only stores beats, else None."""
     made: Mapping[str, Node] = {value: node for node in graph.nodes for value in node.outputs}
     kernels = [node for node in graph.nodes if stored(node) is None]
-    index = {node.name: k for k, node in enumerate(kernels)}
+    lines: list[Line] = []
+    ties: list[Tie] = []
+    readers: dict[str, int] = {}
+    writers: dict[str, int] = {}
+    for node in kernels:
+        schedule = schedule_of(node)
+        readers[node.name] = len(lines)
+        lines += lines_of(node, schedule)
+        writers[node.name] = len(lines) - 1
+        if isinstance(schedule, BufferedSchedule):
+            ties.append(Tie(readers[node.name], writers[node.name], schedule.needs, schedule.frees))
 
     def edge(k: int, read: str) -> Iterator[Edge]:
         value, room, delay = read, 0, 0
         while (node := made.get(value)) is not None:
             if (place := stored(node)) is None:
-                yield Edge(read, index[node.name], k, room, delay)
+                yield Edge(read, writers[node.name], k, room, delay)
                 return
             room, delay, value = room + place[0], delay + place[1], node.inputs[0]
 
-    edges = [e for k, node in enumerate(kernels) for value in node.inputs for e in edge(k, value)]
-    return Network(tuple(line_of(node) for node in kernels), tuple(edges))
+    edges = [e for node in kernels for value in node.inputs for e in edge(readers[node.name], value)]
+    return Network(tuple(lines), tuple(edges), tuple(ties))

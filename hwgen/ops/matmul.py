@@ -58,7 +58,12 @@ class MatMul(IntegerOp):
             return super().compiled(inputs)
         dtype = np.float32 if bound < 1 << 24 else np.float64
         matrix: Array = np.ascontiguousarray(self.weight.array.T, dtype=dtype)
-        return lambda x: np.matmul(self._vectors(np.asarray(x, dtype=dtype)), matrix)
+
+        def multiply(x: Array) -> Array:
+            vectors = self._vectors(np.asarray(x, dtype=dtype))
+            flat: Array = np.matmul(vectors.reshape(-1, matrix.shape[0]), matrix)  # one product, not one a position
+            return flat.reshape(*vectors.shape[:-1], matrix.shape[1])
+        return multiply
 
     @property
     def bipolar_weights(self) -> bool:

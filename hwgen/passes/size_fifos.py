@@ -78,7 +78,7 @@ def smallest_depths(network: Network, streams: Mapping[Stop, tuple[Value, int]])
     order = sorted(range(len(widths)), key=lambda k: (-widths[k], k))
     for k in order:
         without = _with_depth(network, k, 0, streams)
-        if (found := timing.runs_at(without, period, times.at)) is not None:
+        if (found := timing.runs_at(without, period, times.at, without.edges[k])) is not None:
             network, times = without, found
     for k in order:
         if network.edges[k].room:
@@ -104,7 +104,7 @@ def _tightest(network: Network, k: int, period: int, times: Times,
     while low < high:
         depth = (low + high) // 2
         tried = _with_depth(network, k, depth, streams)
-        found = timing.runs_at(tried, period, times.at)
+        found = timing.runs_at(tried, period, times.at, tried.edges[k])
         if found is None:
             low = depth + 1
         else:
