@@ -1,4 +1,4 @@
-"""Padding: any border on any side, one value or one a channel, types that widen and bipolar maps that become ternary."""
+"""Padding: any border on any side, one value or one a channel, types that widen, bipolar maps that become ternary."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hwgen.ir.types import BIPOLAR, IntType
 from hwgen.kernels.pad import PadUnit
 from hwgen.ops.pad import Pad
 from sim.bench_threshold import random_type
+from sim.bench_window import random_fold
 
 MOST_BEATS = 150
 
@@ -26,15 +27,15 @@ def random_border(rng: np.random.Generator, kind: IntType, channels: int) -> Arr
     return np.asarray(rng.integers(kind.lo - widening, kind.hi + widening, count, endpoint=True))
 
 
-def random_pad(rng: np.random.Generator, kind: IntType | None = None) -> PadUnit:
+def random_kernel(rng: np.random.Generator, kind: IntType | None = None) -> PadUnit:
     """At most MOST_BEATS beats a frame; a third of the sides have no border."""
     while True:
         kind = kind or random_type(rng, int(rng.integers(1, 10)))
         height, width = map(int, rng.integers(1, 6, 2))
         channels = int(rng.choice([1, 2, 3, 4, 5, 6, 7, 11, 13]))
-        sides = map(int, rng.choice([0, 0, 1, 1, 2, 3], 4))
-        op = Pad(*sides, Tensor(random_border(rng, kind, channels)))
+        top, left, bottom, right = map(int, rng.choice([0, 0, 1, 1, 2, 3], 4))
+        op = Pad(top, left, bottom, right, Tensor(random_border(rng, kind, channels)))
         lowered = PadUnit.lower(op, (Value("x", (height, width, channels), kind),))
-        folded = lowered.folded(rng.choice(list(lowered.foldings())))
+        folded = random_fold(lowered, rng)
         if folded.ideal <= MOST_BEATS:
             return folded

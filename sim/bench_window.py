@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from hwgen.ir.graph import Value
-from hwgen.kernels.base import Fold
+from hwgen.ir.tensor import Array
+from hwgen.kernels.base import Fold, Kernel
 from hwgen.kernels.ram import Ram
 from hwgen.kernels.window import WindowUnit
 from hwgen.ops.window import Window
@@ -42,7 +44,21 @@ def tight(kernel: WindowUnit, block: bool) -> TightWindow:
     return TightWindow(kernel.op, kernel.inputs, kernel.fold, block)
 
 
-def random_window(rng: np.random.Generator) -> WindowUnit:
+K = TypeVar("K", bound=Kernel)
+
+
+def random_fold(kernel: K, rng: np.random.Generator) -> K:
+    """One of its foldings."""
+    folds = list(kernel.foldings())
+    return kernel.folded(folds[rng.integers(len(folds))])
+
+
+def pair(numbers: Array) -> tuple[int, int]:
+    """(vertical, horizontal)"""
+    return int(numbers[0]), int(numbers[1])
+
+
+def random_kernel(rng: np.random.Generator) -> WindowUnit:
     """A kernel of at most MOST_BEATS beats a frame on either side; one in five covers the whole map."""
     while True:
         size = rng.integers(1, 8, 2)
@@ -51,10 +67,10 @@ def random_window(rng: np.random.Generator) -> WindowUnit:
         stride, dilation = rng.integers(1, 4, 2), rng.choice([1, 1, 2, 3], 2)
         if (dilation * (kernel - 1) >= size).any():
             continue
-        op = Window(*(tuple(map(int, pair)) for pair in (kernel, stride, dilation)))
+        op = Window(pair(kernel), pair(stride), pair(dilation))
         kind = random_type(rng, int(rng.integers(1, 10)))
-        lowered = WindowUnit.lower(op, (Value("x", (*map(int, size), channels), kind),))
-        folded = lowered.folded(rng.choice(list(lowered.foldings())))
+        lowered = WindowUnit.lower(op, (Value("x", (*pair(size), channels), kind),))
+        folded = random_fold(lowered, rng)
         if folded.ideal <= MOST_BEATS:
             return folded if rng.random() < 0.4 else tight(folded, bool(rng.integers(2)))
 

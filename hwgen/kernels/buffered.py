@@ -41,6 +41,6 @@ class BufferedSchedule(Schedule):
 
 
 def _go_on(steps: list[int], other: list[int], cause: int) -> None:
-    """Append the next step, a cycle after the last one and after other[cause] (negative: no cause), once that is known."""
+    """Append the next step once it is known: a cycle after the last one and after other[cause] (negative: none)."""
     if cause < len(other):
         steps.append(max(steps[-1] + 1 if steps else 0, other[cause] + 1 if cause >= 0 else 0))

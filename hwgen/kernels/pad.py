@@ -63,7 +63,7 @@ class PadUnit(Kernel):
         return self.output_stream().beats
 
     def schedule(self) -> Schedule:
-        """A write in every step; reads where the map lies, each one beat early (with the frame's first) where it keeps."""
+        """A write in every step; reads where the map lies; the first one at once, where it keeps."""
         reads = self._interior()
         if self.keeps:
             last = np.flatnonzero(reads)[-1]

@@ -14,7 +14,7 @@ from hwgen.kernels.base import Fold
 from hwgen.kernels.pad import PadUnit
 from hwgen.ops.identity import Identity
 from hwgen.ops.pad import Pad
-from sim.bench_pad import random_pad
+from sim.bench_pad import random_kernel
 from sim.kernel_bench import RTL, check_kernel
 
 
@@ -51,7 +51,7 @@ def test_random_borders(simulator: str, request: pytest.FixtureRequest, tmp_path
     request.getfixturevalue(simulator)
     rng = np.random.default_rng(seed)
     for i in range(1 if simulator == "verilator" else 6):
-        kernel = random_pad(rng, BIPOLAR if i % 4 == 1 else None)
+        kernel = random_kernel(rng, BIPOLAR if i % 4 == 1 else None)
         check_kernel(kernel, 6, seed=seed + i, work=tmp_path / str(i), simulator=simulator)
 
 

@@ -11,7 +11,7 @@ from hwgen.kernels.base import Fold
 from hwgen.kernels.buffered import BufferedSchedule
 from hwgen.kernels.sliding import Sliding
 from hwgen.ops.identity import Identity
-from sim.bench_window import check, random_window, tight, window
+from sim.bench_window import check, pair, random_kernel, tight, window
 from sim.kernel_bench import RTL
 
 SHAPES = {
@@ -39,11 +39,11 @@ def test_windows(name: str, memory: str, icarus: str, tmp_path: Path, seed: int)
 
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
-def test_random_windows(simulator: str, request: pytest.FixtureRequest, tmp_path: Path, seed: int) -> None:
+def test_random_kernels(simulator: str, request: pytest.FixtureRequest, tmp_path: Path, seed: int) -> None:
     request.getfixturevalue(simulator)
     rng = np.random.default_rng(seed)
     for i in range(1 if simulator == "verilator" else 6):
-        check(random_window(rng), seed=seed + i, work=tmp_path / str(i), simulator=simulator)
+        check(random_kernel(rng), seed=seed + i, work=tmp_path / str(i), simulator=simulator)
 
 
 MUTANTS = {
@@ -68,8 +68,7 @@ def test_mutants_fail(mutant: str, icarus: str, tmp_path: Path, seed: int) -> No
 
 def random_sliding(rng: np.random.Generator) -> Sliding:
     while True:
-        size, kernel, stride = (tuple(map(int, rng.integers(1, n, 2))) for n in (8, 5, 5))
-        dilation = tuple(map(int, rng.integers(1, 4, 2)))
+        size, kernel, stride, dilation = (pair(rng.integers(1, n, 2)) for n in (8, 5, 5, 4))
         if all(d * (k - 1) < n for n, k, d in zip(size, kernel, dilation, strict=True)):
             return Sliding(size, int(rng.integers(1, 4)), kernel, stride, dilation)
 

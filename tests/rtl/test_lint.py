@@ -20,11 +20,13 @@ from sim import (
     bench_fifo,
     bench_mvau,
     bench_mvau_xnor,
+    bench_pad,
     bench_stream_input,
     bench_stream_output,
     bench_threshold,
     bench_threshold_search,
     bench_width_converter,
+    bench_window,
 )
 from tests.conftest import need_package, need_program
 from tests.rtl.readers import READERS
@@ -35,11 +37,13 @@ DRAWS: Mapping[str, Callable[[np.random.Generator], Kernel]] = {
     "fifo": bench_fifo.random_kernel,
     "mvau": lambda rng: bench_mvau.random_kernel(Mvau, rng),
     "mvau_xnor": bench_mvau_xnor.random_xnor,
+    "pad": bench_pad.random_kernel,
     "stream_input": bench_stream_input.random_kernel,
     "stream_output": bench_stream_output.random_kernel,
     "threshold": lambda rng: bench_threshold.random_kernel(ThresholdUnit, rng, (1, 2, 3, 7, 15)),
     "threshold_search": bench_threshold_search.random_search,
     "width_converter": bench_width_converter.random_kernel,
+    "window": bench_window.random_kernel,
 }
 WITH_ROMS = "module lint_top(input wire logic clk, input wire logic en, input wire logic [4:0] addr, "
 WITH_ROMS += "output logic [6:0] a, b);\n"
