@@ -42,16 +42,26 @@ def geometry(node: NodeProto, value: Value, kernel: Sequence[int] | None = None)
     stride = pair(node, "strides", attributes.integers(node, "strides"), axes)
     dilation = pair(node, "dilations", attributes.integers(node, "dilations"), axes)
     plain = Geometry(shape, stride, dilation=dilation)
-    return replace(plain, pads=border(node, plain, size, axes))
+    made = replace(plain, pads=border(node, plain, size, axes))
+    room = (size[0] + made.pads[0] + made.pads[2], size[1] + made.pads[1] + made.pads[3])
+    if any(extent > length for extent, length in zip(reach(made), room, strict=True)):
+        raise problem(node, "shape-mismatch", f"its kernel reaches over {numbers(reach(made))} pixels, more than its "
+                      f"input of {numbers(room)} with its border", "Give a larger --input-shape.")
+    return made
+
+
+def numbers(pair: Pair) -> str:
+    """Height and width as text."""
+    return f"{pair[0]}x{pair[1]}"
 
 
 def pair(node: NodeProto, name: str, given: list[int] | None, axes: int) -> Pair:
     """One positive number for each axis, 1 by default; the vertical one of a (C, L) map is 1."""
-    numbers = [1] * axes if given is None else given
-    if len(numbers) != axes or min(numbers) < 1 or max(numbers) > MAX_NUMBER:
-        raise problem(node, "bad-attribute", f"its {name} {numbers} are not {axes} positive number"
-                      f"{'s' if axes > 1 else ''}")
-    return (1, numbers[0]) if axes == 1 else (numbers[0], numbers[1])
+    sizes = [1] * axes if given is None else given
+    if len(sizes) != axes or min(sizes) < 1 or max(sizes) > MAX_NUMBER:
+        raise problem(node, "bad-attribute", f"its {name} is {sizes}, not {axes} positive number"
+                      f"{'s' if axes > 1 else ''} up to {MAX_NUMBER}")
+    return (1, sizes[0]) if axes == 1 else (sizes[0], sizes[1])
 
 
 def border(node: NodeProto, plain: Geometry, size: Pair, axes: int) -> tuple[int, int, int, int]:
@@ -65,7 +75,7 @@ def border(node: NodeProto, plain: Geometry, size: Pair, axes: int) -> tuple[int
         raise problem(node, "bad-attribute", f"{mode!r} is no auto_pad")
     pads = [0] * (2 * axes) if given is None or mode == "VALID" else given
     if len(pads) != 2 * axes or max(pads) > MAX_NUMBER:
-        raise problem(node, "bad-attribute", f"its pads {pads} are not {2 * axes} numbers")
+        raise problem(node, "bad-attribute", f"its pads is {pads}, not {2 * axes} numbers up to {MAX_NUMBER}")
     if min(pads) < 0:
         raise problem(node, "unsupported-form", f"its pads {pads} are negative, which crops its input",
                       "Crop in the network before it.")

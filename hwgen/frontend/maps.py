@@ -72,12 +72,10 @@ def max_pool(context: Context, node: NodeProto) -> None:
     if any(node.output[1:]):
         raise problem(node, "unsupported-form", "the indices of MaxPool are used", "Only its values are supported.")
     size = ceiled(node, geometry(node, value), map_size(node, value))
-    pool = MaxPool(size)
-    pool.infer([value])
     if not sees_map(size, map_size(node, value)):
         raise problem(node, "padding", "one of its windows lies in the border only, where nothing is largest",
                       "Use pads smaller than the kernel.")
-    context.add(node, pool, value)
+    context.add(node, MaxPool(size), value)
 
 
 @handles("onnx", "AveragePool")

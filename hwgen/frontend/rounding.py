@@ -1,4 +1,4 @@
-"""Exact rounding of constants: what a quantizer of an initializer computes, decided by rational arithmetic."""
+"""Rounding of constants: what a quantizer of an initializer computes, every tie decided."""
 
 from __future__ import annotations
 
@@ -40,14 +40,18 @@ def round_fast(x: Array, mode: Rounding) -> Array:
 
 
 def quantize(x: Array, scale: Array, zero_point: Array, kind: IntType, mode: Rounding) -> Array:
-    """clip(round(x / scale + zero_point)) as int64, decided exactly.
+    """clip(round(x / scale + zero_point), kind) as int64.
 
-    x, scale, zero_point: float64 of one shape. A directed mode on values that are stored as float32 products
-    integer * scale returns these integers: their last bit would otherwise decide (see docs/frontend.md).
+    x, scale, zero_point: float64 of one shape. Where all of them are float32, the quotient and the sum are too, as
+    training and every runtime compute them; else they are exact. A directed mode on values that are stored as float32
+    products integer * scale returns these integers: their last bit would otherwise decide (see docs/frontend.md).
     """
     if isinstance(kind, BipolarType):
         return np.where(x >= 0, 1, -1).astype(np.int64)
-    ratio = np.clip(x / scale + zero_point, kind.lo - 1, kind.hi + 1)
+    single = all(np.array_equal(a.astype(np.float32), a) for a in (x, scale, zero_point))
+    with np.errstate(over="ignore"):
+        full = in_float32(x, scale, zero_point) if single else x / scale + zero_point
+    ratio = np.clip(full, kind.lo - 1, kind.hi + 1)
     nearest = np.round(ratio)
     if mode in DIRECTED and bool((np.abs(ratio - nearest) <= STORED * np.maximum(np.abs(nearest), 1)).all()):
         return np.clip(nearest, kind.lo, kind.hi).astype(np.int64)
@@ -55,7 +59,14 @@ def quantize(x: Array, scale: Array, zero_point: Array, kind: IntType, mode: Rou
     distance = np.abs(ratio - nearest) if mode in DIRECTED else 0.5 - np.abs(ratio - nearest)
     for index in np.argwhere(distance <= MARGIN * np.maximum(np.abs(ratio), 1)):
         at = tuple(index)
-        exact = Fraction(float(x[at])) / Fraction(float(scale[at])) + Fraction(float(zero_point[at]))
+        exact = Fraction(float(ratio[at])) if single else (
+            Fraction(float(x[at])) / Fraction(float(scale[at])) + Fraction(float(zero_point[at])))
         if kind.lo - 1 <= exact <= kind.hi + 1:
             result[at] = round_exact(exact, mode)
     return np.clip(result, kind.lo, kind.hi)
+
+
+def in_float32(x: Array, scale: Array, zero_point: Array) -> Array:
+    """x / scale + zero_point in float32 operations, as float64."""
+    quotient = x.astype(np.float32) / scale.astype(np.float32)
+    return np.asarray(quotient + zero_point.astype(np.float32)).astype(np.float64)

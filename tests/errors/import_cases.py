@@ -15,6 +15,9 @@ from tests.frontend.tiny import INT8, QONNX, model, node, quant
 
 FLOATS = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6], [0.7, 0.8]], np.float32)
 UNITS = {"scale": 1.0, "zero": 0.0, "bits": 4.0}
+MAP = ("N", 4, 6, 5)
+KERNEL = {"w": np.ones((2, 4, 3, 3), np.float32)}
+TRUNC = {"scale": 1.0, "zero": 0.0, "in": 8.0, "out_scale": 4.0, "out": 6.0}
 NORM = {"gamma": [1.0] * 4, "beta": [0.0] * 4, "mean": [0.0] * 4, "variance": [1.0] * 4}
 
 
@@ -38,10 +41,22 @@ def two_outputs(op: str, *outputs: str, opset: int = 17, **attributes: Any) -> M
 
 
 def conv_net() -> ModelProto:
-    """Two convolutions, a pool and an op nobody knows."""
-    nodes = [node("Conv", ["x", "k"], "a", name="conv1"), node("MaxPool", ["a"], "b", name="pool", kernel_shape=[1, 1]),
-             node("Conv", ["b", "k"], "c", name="conv2"), node("Blur", ["c"], name="blur", domain="my.ops")]
+    """A convolution, two sines and an op nobody knows."""
+    nodes = [node("Conv", ["x", "k"], "a", name="conv1"), node("Sin", ["a"], "b", name="wave"),
+             node("Sin", ["b"], "c", name="ripple"), node("Blur", ["c"], name="blur", domain="my.ops")]
     return model(nodes, {"k": np.ones((1, 1, 1, 1), np.float32)}, x=(1, 1, 4, 4))
+
+
+def conv_weight_scale() -> ModelProto:
+    """A weight scale for each input channel."""
+    scales = {"wide": np.arange(1, 5, dtype=np.float32).reshape(1, 4, 1, 1)}
+    return model([quant("w", "q", "wide"), node("Conv", ["x", "q"], name="bad")], KERNEL | scales | UNITS, x=MAP)
+
+
+def pool_indices() -> ModelProto:
+    made = one("MaxPool", x=MAP, kernel_shape=[2, 2])
+    made.graph.node[0].output.append("indices")
+    return made
 
 
 def attribute_of_wrong_type() -> ModelProto:
@@ -169,7 +184,40 @@ CASES: dict[str, Case] = {
     "weight_rank": (lambda: one("MatMul", constants={"w": [1.0] * 4}), INT8),
     "bias_shape": (lambda: one("Gemm", constants={"w": np.ones((4, 2), np.float32), "c": [1.0] * 3}), INT8),
     "transposed_input": (lambda: one("Gemm", constants={"w": np.ones((1, 2), np.float32)}, transA=1, x=(1, 4)), INT8),
-    "join": (lambda: model([node("Relu", ["x"], "r"), node("Add", ["x", "r"], name="bad")]), None),
+    "join_of_floats": (lambda: model([node("Relu", ["x"], "r"), node("Add", ["x", "r"], name="bad")]), None),
+    "join_by_product": (lambda: model([node("Relu", ["x"], "r"), node("Mul", ["x", "r"], name="bad")]), INT8),
+    "join_shapes": (lambda: model([node("GlobalMaxPool", ["x"], "m"), node("Add", ["x", "m"], name="bad")], x=MAP),
+                    INT8),
+    "concat_axis": (lambda: model([node("Concat", ["x", "x"], name="bad", axis=2)], x=MAP), INT8),
+    "concat_shapes": (lambda: model([node("GlobalMaxPool", ["x"], "m"), node("Concat", ["x", "m"], name="bad", axis=1)],
+                                    x=MAP), INT8),
+    "conv_rank": (lambda: one("Conv", constants={"w": np.ones((2, 4, 3, 3), np.float32)}), INT8),
+    "conv_channels": (lambda: one("Conv", constants={"w": np.ones((2, 3, 3, 3), np.float32)}, x=MAP), INT8),
+    "conv_groups": (lambda: one("Conv", constants={"w": np.ones((3, 2, 3, 3), np.float32)}, x=MAP, group=2), INT8),
+    "conv_kernel": (lambda: one("Conv", constants={"w": np.ones((2, 4, 3, 3), np.float32)}, x=MAP,
+                                kernel_shape=[2, 2]), INT8),
+    "conv_strides": (lambda: one("Conv", constants=KERNEL, x=MAP, strides=[2, 0]), INT8),
+    "conv_pads": (lambda: one("Conv", constants=KERNEL, x=MAP, pads=[1, 1]), INT8),
+    "conv_huge_pads": (lambda: one("Conv", constants=KERNEL, x=MAP, pads=[10**15] * 4), INT8),
+    "conv_negative_pads": (lambda: one("Conv", constants=KERNEL, x=MAP, pads=[-1, 0, 0, 0]), INT8),
+    "conv_auto_pad": (lambda: one("Conv", constants=KERNEL, x=MAP, auto_pad="SAME"), INT8),
+    "conv_too_large": (lambda: one("Conv", constants={"w": np.ones((2, 4, 9, 9), np.float32)}, x=MAP), INT8),
+    "conv_bias": (lambda: one("Conv", constants=KERNEL | {"b": [1.0] * 3}, x=MAP), INT8),
+    "conv_float_weights": (lambda: one("Conv", constants={"w": np.full((2, 4, 1, 1), 0.3, np.float32)}, x=MAP), INT8),
+    "conv_weight_scale": (conv_weight_scale, INT8),
+    "pool_of_vector": (lambda: one("GlobalAveragePool"), INT8),
+    "pool_kernel": (lambda: one("MaxPool", x=MAP, kernel_shape=[2]), INT8),
+    "pool_indices": (pool_indices, INT8),
+    "pool_empty_window": (lambda: one("MaxPool", x=MAP, kernel_shape=[2, 2], pads=[2, 0, 0, 0]), INT8),
+    "pool_uneven": (lambda: one("AveragePool", x=MAP, kernel_shape=[2, 2], pads=[1, 1, 1, 1]), INT8),
+    "mean_of_channels": (lambda: one("ReduceMean", x=MAP, axes=[1]), INT8),
+    "clip_nan": (lambda: one("Clip", constants={"low": float("nan")}), INT8),
+    "leaky_infinite": (lambda: one("LeakyRelu", alpha=float("inf")), INT8),
+    "threshold_layout": (lambda: one("MultiThreshold", constants={"t": [[1.0]]}, domain=QONNX, data_layout="CHWN"),
+                         None),
+    "trunc_float": (lambda: one("Trunc", constants=TRUNC, domain=QONNX), None),
+    "trunc_bits": (lambda: one("Trunc", constants=TRUNC | {"out": 4.5}, domain=QONNX), INT8),
+    "trunc_scales": (lambda: one("Trunc", constants=TRUNC | {"out_scale": [1.0, 1.0, 1.0, 4.0]}, domain=QONNX), INT8),
     "product_of_values": (lambda: model([node("Relu", ["x"], "r"), node("MatMul", ["x", "r"], name="bad")]), None),
     "weights_on_the_left": (lambda: one("MatMul", ["w", "x"], {"w": np.ones((1, 1), np.float32)}), None),
     "power": (lambda: one("Pow", constants={"e": 2.0}), None),

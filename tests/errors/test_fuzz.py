@@ -12,12 +12,15 @@ from onnx import ModelProto, helper, numpy_helper
 
 from hwgen.errors import HwgenError
 from hwgen.frontend import load
+from tests.frontend.test_maps import CASES as MAP_CASES
 from tests.frontend.test_standard import CASES
 from tests.frontend.tiny import INT8, QONNX, model, node, quant
 
 ROUNDS = 400
 FORMS = ["reshape_exporter", "reshape_sliced", "batch_norm", "topk", "constants", "squeeze", "argmax",
          "gemm_attributes"]
+MAP_FORMS = ["conv_geometry", "conv_row_same", "max_pool_ceil", "average_pool_counted", "mean_dropped", "clip", "prelu",
+             "concat"]
 OPS = ["Quant", "BipolarQuant", "MultiThreshold", "MatMul", "Gemm", "Reshape", "Transpose", "Softmax", "TopK",
        "Squeeze", "Concat", "ConstantOfShape", "Range", "Tile", "Expand", "BatchNormalization", "Conv", "Cast", "Pow",
        "Gather"]
@@ -34,9 +37,9 @@ def samples() -> list[ModelProto]:
     made = [model(layer, {"w": weight, "c": [1.0, 2.0, 3.0], "scale": 0.5, "zero": 0.0, "bits": 4.0})]
     steps = [node("MatMul", ["x", "w"], "a"), node("MultiThreshold", ["a", "t"], domain=QONNX, out_dtype="UINT2")]
     made.append(model(steps, {"w": np.ones((4, 3), np.float32), "t": [[1.0, 2.0, 3.0]]}, annotations={"x": "INT4"}))
-    for form in FORMS:
-        for opset in (max(9, CASES[form].since), 17):
-            made.append(model(*CASES[form].build(opset), x=CASES[form].x, opset=opset))
+    for case in [*(CASES[form] for form in FORMS), *(MAP_CASES[form] for form in MAP_FORMS)]:
+        for opset in (max(9, case.since), 17):
+            made.append(model(*case.build(opset), x=case.x, opset=opset))
     return made
 
 

@@ -19,7 +19,7 @@ from hwgen.reference import exact, float32
 CNN = ["0", "3", "5"]
 ACT = ["f.0", "f.3.1", "f.6.1"]
 TUD = ["input", "relu1", "relu2", "relu3"]
-"""Activation quantizers in graph order: a module with act_quant, or a whole key, of which :i is the i-th of two calls a frame;
+"""Activation quantizers in graph order: a module with act_quant, or a whole key; :i is the i-th of two calls a frame.
 None has no key of its own."""
 NOT_LOWERED = {"lenet_dpu_fixed8"}
 """Read and right in both references; the lowering refuses a Relu between a quantizer and a convolution."""
@@ -135,7 +135,7 @@ def test_cnv_logits(name: str, models: Path) -> None:
     found = model.activations(model.encode({graph.inputs[0]: data["x"][:2]}))
     for value, integers in result.integers.items():
         lies = np.moveaxis(found[value], -1, 1) if found[value].ndim == 4 else found[value]
-        np.testing.assert_array_equal(lies, integers[:2], err_msg=value)
+        np.testing.assert_array_equal(lies.reshape(integers[:2].shape), integers[:2], err_msg=value)
 
 
 @pytest.mark.parametrize("name", ["w2_po2", "w2_po2_raw"])

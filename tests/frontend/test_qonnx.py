@@ -123,16 +123,32 @@ def test_bipolar_quant_elsewhere_needs_no_dialect(tmp_path: Path) -> None:
     assert imported(made, tmp_path).warnings == ()
 
 
-@pytest.mark.parametrize("mode", list(Rounding))
-def test_constants_are_rounded_exactly(mode: Rounding, seed: int) -> None:
-    """float64 candidates, exact where close: equal to rational arithmetic on ties, near-ties and random numbers."""
+def near_ties(seed: int) -> tuple[Any, Any]:
+    """float32 constants on ties, near-ties and elsewhere, and their scales, as float64."""
     rng = np.random.default_rng(seed)
     scale = rng.integers(1, 2000, 400).astype(np.float32) * np.float32(2.0**-9) / np.float32(3)
     steps = rng.integers(-20, 20, 400) + rng.choice([0.0, 0.5, 0.25, 1 / 3], 400)
-    x = (steps * scale).astype(np.float32).astype(np.float64)
-    scales = scale.astype(np.float64)
-    found = quantize(x, scales, np.zeros(400), IntType(-8, 7), mode)
-    slow = [min(max(round_exact(Fraction(a) / Fraction(b), mode), -8), 7) for a, b in zip(x, scales, strict=True)]
+    return (steps * scale).astype(np.float32).astype(np.float64), scale.astype(np.float64)
+
+
+@pytest.mark.parametrize("mode", list(Rounding))
+@pytest.mark.parametrize("zero", [0.0, 124.0])
+def test_float32_constants_are_quantized_in_float32(mode: Rounding, zero: float, seed: int) -> None:
+    """As training and every runtime do: the float32 quotient plus the zero point, then an exact decision."""
+    x, scale = near_ties(seed)
+    kind = IntType(int(zero) - 8, int(zero) + 7)
+    ratios = x.astype(np.float32) / scale.astype(np.float32) + np.float32(zero)
+    expected = [min(max(round_exact(Fraction(float(r)), mode), kind.lo), kind.hi) for r in ratios]
+    assert quantize(x, scale, np.full(400, zero), kind, mode).tolist() == expected
+
+
+@pytest.mark.parametrize("mode", list(Rounding))
+def test_float64_constants_are_quantized_exactly(mode: Rounding, seed: int) -> None:
+    """Where a parameter is no float32 (here one scale): equal to rational arithmetic on every constant."""
+    x, scale = near_ties(seed)
+    scale[0] *= 1 + 2.0**-40
+    found = quantize(x, scale, np.zeros(400), IntType(-8, 7), mode)
+    slow = [min(max(round_exact(Fraction(a) / Fraction(b), mode), -8), 7) for a, b in zip(x, scale, strict=True)]
     assert found.tolist() == slow
 
 
