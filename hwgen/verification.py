@@ -181,8 +181,10 @@ class Verification:
         """One line for the terminal."""
         frames = f"{count(self.vectors.frames, 'frame')} ({self.vectors.real} real)"
         boundaries = f"{count(len(self.runs[0].boundaries), 'boundary')}, with and without stalls"
+        pace = "rate not measured (fewer than 4 frames)" if self.cycles is None else f"{self.cycles:,} cycles a frame"
+        delay = "" if self.latency is None else f" and {self.latency:,} of latency measured"
         return (f"RTL against integer model: {count(self.rtl_mismatches, 'mismatch')} in {frames} at {boundaries}; "
-                f"{self.cycles:,} cycles a frame and {self.latency:,} of latency measured")
+                f"{pace}{delay}")
 
     @property
     def reference_facts(self) -> str:
