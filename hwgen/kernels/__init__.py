@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hwgen.ir.graph import Op, Value
 from hwgen.kernels.argmax import ArgMaxUnit
 from hwgen.kernels.base import Kernel
+from hwgen.kernels.depthwise import DepthwiseUnit
 from hwgen.kernels.fifo import Fifo
 from hwgen.kernels.mvau import Mvau
 from hwgen.kernels.mvau_xnor import MvauXnor
@@ -20,7 +21,7 @@ from hwgen.kernels.width_converter import WidthConverter
 from hwgen.kernels.window import WindowUnit
 
 KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSearch, ArgMaxUnit,
-                                  PadUnit, WindowUnit, PoolUnit)
+                                  PadUnit, WindowUnit, PoolUnit, DepthwiseUnit)
 """Kernels that compute an op of the integer level, in order of preference."""
 
 LIBRARY: tuple[type[Kernel], ...] = (StreamInput, WidthConverter, Fifo, StreamOutput)

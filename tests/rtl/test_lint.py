@@ -17,10 +17,12 @@ from hwgen.kernels.mvau import Mvau
 from hwgen.kernels.threshold import ThresholdUnit
 from sim import (
     bench_argmax,
+    bench_depthwise,
     bench_fifo,
     bench_mvau,
     bench_mvau_xnor,
     bench_pad,
+    bench_pool,
     bench_stream_input,
     bench_stream_output,
     bench_threshold,
@@ -34,10 +36,12 @@ from tests.rtl.readers import READERS
 MODULES = sorted(path.stem for path in folder("rtl").glob("*.sv"))
 DRAWS: Mapping[str, Callable[[np.random.Generator], Kernel]] = {
     "argmax": bench_argmax.random_kernel,
+    "depthwise": bench_depthwise.random_kernel,
     "fifo": bench_fifo.random_kernel,
     "mvau": lambda rng: bench_mvau.random_kernel(Mvau, rng),
     "mvau_xnor": bench_mvau_xnor.random_xnor,
     "pad": bench_pad.random_kernel,
+    "pool": bench_pool.random_kernel,
     "stream_input": bench_stream_input.random_kernel,
     "stream_output": bench_stream_output.random_kernel,
     "threshold": lambda rng: bench_threshold.random_kernel(ThresholdUnit, rng, (1, 2, 3, 7, 15)),
