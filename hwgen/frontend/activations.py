@@ -8,6 +8,7 @@ from onnx import NodeProto
 from hwgen.frontend import attributes
 from hwgen.frontend.attributes import problem
 from hwgen.frontend.context import Context, tensor
+from hwgen.frontend.qcdq import narrow
 from hwgen.frontend.registry import handles
 from hwgen.ir.tensor import Tensor
 from hwgen.ops.quantized import Clip, Elementwise, LeakyRelu, Relu
@@ -49,6 +50,9 @@ def add_clip(context: Context, node: NodeProto, low: float, high: float) -> None
     if np.isnan(low) or np.isnan(high):
         raise problem(node, "bad-attribute", "a limit of Clip is not a number")
     low = min(low, high)
+    if context.input(node, 0) in context.pending:
+        narrow(context, node, low, high)
+        return
     op = Clip(low if low > -FLOAT32_MAX else None, high if high < FLOAT32_MAX else None)
     context.add(node, op, context.real_value(node))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from onnx import ModelProto, NodeProto
@@ -12,8 +13,21 @@ from hwgen.frontend.constants import AnyConstant, Constant, exact
 from hwgen.frontend.options import ImportOptions
 from hwgen.ir.graph import GraphBuilder, Level, Node, Op, Value
 from hwgen.ir.tensor import Array, Tensor
-from hwgen.ir.types import RealType
-from hwgen.ops.quantized import Reshape
+from hwgen.ir.types import IntType, RealType
+from hwgen.ops.quantized import Quant, Reshape
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A QuantizeLinear of a value, with the Clips that followed it, until something reads its integers."""
+
+    node: NodeProto
+    op: Quant
+    value: Value
+
+    def narrowed(self, node: NodeProto, kind: IntType) -> Pending:
+        """After a Clip to fewer integers."""
+        return Pending(node, replace(self.op, type=kind), self.value)
 
 
 class Context:
@@ -25,6 +39,7 @@ class Context:
         self.builder = GraphBuilder(name, Level.QUANTIZED)
         self.constants: dict[str, AnyConstant] = {}
         self.alias: dict[str, str] = {}
+        self.pending: dict[str, Pending] = {}
         self.from_brevitas = model.producer_name == "pytorch"
         self.annotations = read_annotations(model)
         self.warnings: list[str] = []
@@ -55,6 +70,9 @@ class Context:
         if name in self.constants:
             raise problem(node, "unsupported-form", f"input {index} of {node.op_type} is the constant {name}; "
                              "only a computed value is supported there", "Swap or fold the operands before the export.")
+        if name in self.pending:
+            made = self.pending.pop(name)
+            self.add(made.node, made.op, made.value)
         if name not in self.alias:
             raise problem(node, "missing-input", f"nothing computes its input {name}")
         return self.builder.values[self.alias[name]]

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from hwgen.errors import HwgenError
-from hwgen.frontend import activations, dense, elementwise, finn, joins, maps, outputs, qonnx, shapes, trunc
+from hwgen.frontend import activations, dense, elementwise, finn, joins, maps, outputs, qcdq, qonnx, shapes, trunc
 from hwgen.frontend.attributes import node_name
 from hwgen.frontend.constants import FOLDABLE, AnyConstant, Constant, fold
 from hwgen.frontend.context import Context
@@ -22,7 +22,7 @@ from hwgen.ir.types import REAL, IntType, full_range
 from hwgen.ops.quantized import Dense, MultiThreshold, Quant, Reshape, Softmax, TopK, Transpose
 from hwgen.ops.quantized_maps import Concat, Conv, Join, MapOp, Trunc
 
-READERS = (activations, dense, elementwise, finn, joins, maps, outputs, qonnx, shapes, trunc)
+READERS = (activations, dense, elementwise, finn, joins, maps, outputs, qcdq, qonnx, shapes, trunc)
 INTEGER_INPUTS: dict[int, IntType] = {TensorProto.UINT8: full_range(8, False), TensorProto.INT8: full_range(8, True),
                                      TensorProto.UINT16: full_range(16, False), TensorProto.INT16: full_range(16, True)}
 MAX_FRAME = 1 << 24
@@ -205,6 +205,9 @@ def finish(context: Context, output_names: list[str]) -> Imported:
         if name in context.constants or context.alias.get(name) in context.builder.inputs:
             raise HwgenError("constant-output", name, "this graph output does not depend on any computation",
                              "Export the model with the network's own output.")
+        if name in context.pending:
+            raise HwgenError("unsupported-form", name, "this graph output is a tensor of integers",
+                             "End the model with a DequantizeLinear.")
         if context.alias.get(name) not in context.builder.values:
             raise HwgenError("invalid-model", name, "nothing computes this graph output", EXPORT_AGAIN)
     graph = context.builder.build([context.alias[name] for name in output_names])

@@ -109,6 +109,19 @@ def transpose(context: Context, node: NodeProto) -> None:
     context.add(node, Transpose(tuple(axis - 1 for axis in permutation[1:])), value)
 
 
+@handles("onnx", "Gather", since=1)
+def select(context: Context, node: NodeProto) -> None:
+    """One index of an axis of size 1, which goes away."""
+    value = context.value(node)
+    shape = [1, *value.shape]
+    axis = axis_in(node, attributes.integer(node, "axis", 0), len(shape))
+    index = context.plain(node, 1).array
+    if index.shape != () or shape[axis] != 1 or axis == 0 or int(index) not in (0, -1):
+        raise problem(node, "unsupported-form", f"it takes {index.tolist()} of axis {axis} of shape {shape}",
+                      "Only the selection of an axis of size 1 is supported.")
+    add_reshape(context, node, value, shape[:axis] + shape[axis + 1:])
+
+
 @handles("onnx", "Identity")
 def identity(context: Context, node: NodeProto) -> None:
     """The same value under another name."""
