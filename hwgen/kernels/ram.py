@@ -8,6 +8,12 @@ from typing import Self
 from hwgen.kernels.base import Resources
 from hwgen.kernels.rom import LUTS_PER_BRAM18
 
+ASPECTS = ((512, 36, 1), (1024, 18, 1), (2048, 9, 1), (4096, 4, 1), (8192, 2, 1), (16384, 1, 1),
+           (512, 72, 2), (1024, 36, 2), (2048, 18, 2), (4096, 9, 2), (8192, 4, 2), (16384, 2, 2), (32768, 1, 2))
+"""Words, bits and size in BRAM18 of RAMB18E1 and RAMB36E1, one port writing and one reading."""
+LUT_ASPECTS = ((32, 6), (64, 3))
+"""Words and bits of RAM32M and RAM64M, four LUTs each."""
+
 
 @dataclass(frozen=True)
 class Ram:
@@ -31,11 +37,20 @@ class Ram:
         return cost.lut + LUTS_PER_BRAM18 * cost.bram18
 
     def memory(self) -> Resources:
-        """The storage alone."""
+        """The storage and the multiplexers between its banks."""
         if self.block:
-            return Resources(bram18=-(-self.width // 36) * -(-self.depth // 512))
-        return Resources(lut=4 * -(-self.width // 3) * -(-self.depth // 64))
+            bram18, banks = min((halves * -(-self.width // width) * -(-self.depth // words), -(-self.depth // words))
+                                for words, width, halves in ASPECTS)
+            return Resources(bram18=bram18, lut=_joined(banks, self.width), ff=(banks - 1).bit_length())
+        luts, banks = min((4 * -(-self.width // width) * -(-self.depth // words), -(-self.depth // words))
+                          for words, width in LUT_ASPECTS)
+        return Resources(lut=luts + _joined(banks, self.width))
 
     def resources(self) -> Resources:
         """The storage and its registers."""
         return self.memory() + Resources(ff=self.width)
+
+
+def _joined(banks: int, width: int) -> int:
+    """LUTs that pick one of the banks for reading and for writing: a LUT6 takes four words, then three more each."""
+    return -(-(banks - 1) // 3) * width + (2 * (banks - 1) if banks <= 4 else 3 * banks // 2)

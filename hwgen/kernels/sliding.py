@@ -48,6 +48,14 @@ class Sliding:
         (height, width), (down, right) = self.kernel, self.dilation
         return ((height - 1) * down * self.size[1] + (width - 1) * right + 1) * self.groups
 
+    @property
+    def moves(self) -> tuple[int, int, int]:
+        """Beats from a window's first to that of the next one: in the row, in the next row, in the next frame."""
+        (rows, columns), row = self.positions, self.size[1] * self.groups
+        right = self.stride[1] * self.groups
+        back = (columns - 1) * right
+        return right, self.stride[0] * row - back, (self.size[0] - (rows - 1) * self.stride[0]) * row - back
+
     @cached_property
     def needs(self) -> Array:
         """(beats_out,) the beat in that each beat out is."""
@@ -83,9 +91,7 @@ class Sliding:
     @property
     def streams(self) -> bool:
         """Whether the beats out are some of the beats in, in their order."""
-        rows, columns = self.positions
-        right = self.stride[1] * self.groups
-        down = self.stride[0] * self.size[1] * self.groups - (columns - 1) * right
+        (rows, columns), (right, down, _) = self.positions, self.moves
         return (columns == 1 or right >= self.span) and (rows == 1 or down >= self.span)
 
     def frees(self, depth: int) -> Array:
