@@ -48,13 +48,19 @@ module hwgen_pad #(
       $fatal(1, "%m: OUT_BITS is too small");
   end
 
+  // Counters wrap from the last row or column to 0: where there is no border before the map, that is what lies before.
+  localparam int ROW_BEFORE    = (TOP == 0) ? OUT_ROWS - 1 : TOP - 1;
+  localparam int COLUMN_BEFORE = (LEFT == 0) ? OUT_COLUMNS - 1 : LEFT - 1;
+
   logic          loaded_q;  // the ROM has answered
   logic [RW-1:0] row_q;
   logic [CW-1:0] column_q;
-  logic          last_group, last_column, last_row, interior, take, step, ready;
+  logic          last_group, last_column, last_row, next_column, next_row, step, ready, take;
 
   assign last_column = column_q == CW'(OUT_COLUMNS - 1);
   assign last_row    = row_q == RW'(OUT_ROWS - 1);
+  assign next_column = step && last_group;
+  assign next_row    = next_column && last_column;
 
   hwgen_loop_counter #(.N(GROUPS)) count_group (.clk(clk), .rst(rst), .step(step), .last(last_group));
 
@@ -65,23 +71,38 @@ module hwgen_pad #(
       column_q <= '0;
     end else begin
       loaded_q <= 1'b1;
-      if (step && last_group) column_q <= last_column ? '0 : column_q + 1'b1;
-      if (step && last_group && last_column) row_q <= last_row ? '0 : row_q + 1'b1;
+      if (next_column) column_q <= last_column ? '0 : column_q + 1'b1;
+      if (next_row) row_q <= last_row ? '0 : row_q + 1'b1;
     end
   end
 
-  // One bit more than the counters: the ends may be 2^n.
-  logic interior_row, interior_column;
-  assign interior_row    = (RW + 1)'(row_q) - (RW + 1)'(TOP) < (RW + 1)'(ROWS);
-  assign interior_column = (CW + 1)'(column_q) - (CW + 1)'(LEFT) < (CW + 1)'(COLUMNS);
-  assign interior      = interior_row && interior_column;
+  // Whether rows and columns are of x. One register for both keeps the data path short.
+  logic within_row_q, within_row_d, within_column_q, within_column_d, interior_q;
+  logic end_row, end_column, first_q, last_interior;
 
-  logic first_q, last_interior;
-  assign last_interior = row_q == RW'(TOP + ROWS - 1) && column_q == CW'(LEFT + COLUMNS - 1) && last_group;
+  assign end_row       = row_q == RW'(TOP + ROWS - 1);
+  assign end_column    = column_q == CW'(LEFT + COLUMNS - 1);
+  assign last_interior = end_row && end_column && last_group;
+
+  always_comb begin
+    within_row_d    = within_row_q;
+    within_column_d = within_column_q;
+    if (next_row) within_row_d = row_q == RW'(ROW_BEFORE) || (within_row_q && !end_row);
+    if (next_column) within_column_d = column_q == CW'(COLUMN_BEFORE) || (within_column_q && !end_column);
+  end
 
   always_ff @(posedge clk) begin
-    if (rst) first_q <= 1'b1;
-    else if (step) first_q <= last_group && last_column && last_row;
+    if (rst) begin
+      within_row_q    <= TOP == 0;
+      within_column_q <= LEFT == 0;
+      interior_q      <= !KEEPS;
+      first_q         <= 1'b1;
+    end else begin
+      within_row_q    <= within_row_d;
+      within_column_q <= within_column_d;
+      interior_q      <= within_row_d && within_column_d;
+      if (step) first_q <= last_group && last_column && last_row;
+    end
   end
 
   logic [PE*IN_BITS-1:0]  x;
@@ -91,12 +112,12 @@ module hwgen_pad #(
   generate
     if (KEEPS) begin : gen_keep
       logic [PE*IN_BITS-1:0] kept_q;  // the beat that comes inside next
-      assign take = first_q || (interior && !last_interior);
+      assign take = first_q || (interior_q && !last_interior);
       assign x    = kept_q;
       always_ff @(posedge clk) if (step && take) kept_q <= s_axis_tdata;
     end else begin : gen_direct
       wire unused_first = &{1'b0, first_q, last_interior};
-      assign take = interior;
+      assign take = interior_q;
       assign x    = s_axis_tdata;
     end
   endgenerate
@@ -117,7 +138,7 @@ module hwgen_pad #(
     end
   endgenerate
 
-  assign y = interior ? coded : border_data;
+  assign y = interior_q ? coded : border_data;
 
   assign border_en = step || !loaded_q;
 

@@ -58,7 +58,8 @@ def test_random_borders(simulator: str, request: pytest.FixtureRequest, tmp_path
 MUTANTS = {
     "keeps the wrong beat": ("if (step && take) kept_q", "if (step) kept_q"),
     "starts without input": ("loaded_q && (s_axis_tvalid || !take)", "loaded_q && (s_axis_tvalid || !take || first_q)"),
-    "takes one too many": ("interior && !last_interior", "interior"),
+    "takes one too many": ("interior_q && !last_interior", "interior_q"),
+    "side border missing": ("(within_column_q && !end_column)", "within_column_q"),
     "border of the wrong group": ("next_q == ADDRESS_BITS'(FOLDS - 1)", "next_q == '0"),
     "code bit taken for a number": ("IN_BIPOLAR != 0 && OUT_BIPOLAR == 0) begin", "IN_BIPOLAR > 1) begin"),
 }
