@@ -5,7 +5,7 @@
 // s_axis: window by window, element k by element k, channels in groups of PE lanes. m_axis: the groups of a window's
 // sums. Weight word: address k*FOLDS + group, lane pe is W[group*PE+pe, k]. Partial sums of the groups go round in a
 // delay line of FOLDS places.
-// Cycles: one input beat a cycle, no bubble. Latency from a sum's last element to its beat: 3 + ROM_REG.
+// Cycles: one input beat a cycle, no bubble. Latency from a sum's last element to its beat: 4.
 `default_nettype none
 module hwgen_depthwise #(
     parameter int PE        = 2,   // channels a cycle
@@ -40,13 +40,12 @@ module hwgen_depthwise #(
 
   logic en, first, last, sum_valid, sum_last;
   logic [ADDR_WIDTH-1:0] word_q;
-  logic [PE*A_WIDTH-1:0] x_q, x;
+  logic [PE*A_WIDTH-1:0] x1_q, x2_q;
   logic [PE*W_WIDTH-1:0] w;
   logic [PE*TERM_WIDTH-1:0] terms_q;
 
   assign s_axis_tready = en;
   assign weights_en    = en;
-  assign weights_addr  = word_q;
   assign last          = word_q >= ADDR_WIDTH'(WORDS - FOLDS);
   assign first         = int'(word_q) < FOLDS;
 
@@ -54,22 +53,25 @@ module hwgen_depthwise #(
     if (rst) word_q <= '0;
     else if (en && s_axis_tvalid) word_q <= (word_q == ADDR_WIDTH'(WORDS - 1)) ? '0 : word_q + 1'b1;
 
-  always_ff @(posedge clk) if (en) x_q <= s_axis_tdata;
+  always_ff @(posedge clk)
+    if (en) begin
+      x1_q <= s_axis_tdata;
+      x2_q <= x1_q;
+    end
 
   generate
-    if (ROM_REG != 0) begin : gen_operands
-      logic [PE*A_WIDTH-1:0] x2_q;
+    // The word comes with the second register of x. Without ROM_REG its address waits: a ROM in LUTs stays small only
+    // where no other logic shares its address (Yosys).
+    if (ROM_REG != 0) begin : gen_word
       logic [PE*W_WIDTH-1:0] w_q;
-      always_ff @(posedge clk)
-        if (en) begin
-          x2_q <= x_q;
-          w_q  <= weights_data;
-        end
-      assign x = x2_q;
+      always_ff @(posedge clk) if (en) w_q <= weights_data;
       assign w = w_q;
-    end else begin : gen_operands
-      assign x = x_q;
+      assign weights_addr = word_q;
+    end else begin : gen_word
+      logic [ADDR_WIDTH-1:0] word1_q;
+      always_ff @(posedge clk) if (en) word1_q <= word_q;
       assign w = weights_data;
+      assign weights_addr = word1_q;
     end
 
     for (genvar p = 0; p < PE; p++) begin : gen_product
@@ -85,7 +87,7 @@ module hwgen_depthwise #(
       ) u_dot (
           .clk(clk),
           .en (en),
-          .a  (x[p*A_WIDTH+:A_WIDTH]),
+          .a  (x2_q[p*A_WIDTH+:A_WIDTH]),
           .w  (w[p*W_WIDTH+:W_WIDTH]),
           .sum(terms_q[p*TERM_WIDTH+:TERM_WIDTH])
       );
@@ -93,7 +95,7 @@ module hwgen_depthwise #(
   endgenerate
 
   hwgen_valid_delay #(
-      .CYCLES(2 + ROM_REG)
+      .CYCLES(3)
   ) u_delay (
       .clk    (clk),
       .rst    (rst),
@@ -128,8 +130,8 @@ module hwgen_depthwise #(
       );
     end else begin : gen_sum
       logic [PE*ACC_WIDTH-1:0] partial, sums;
-      logic [1+ROM_REG:0] firsts_q;
-      always_ff @(posedge clk) if (en) firsts_q <= {firsts_q[ROM_REG:0], first};
+      logic [2:0] firsts_q;
+      always_ff @(posedge clk) if (en) firsts_q <= {firsts_q[1:0], first};
 
       for (genvar p = 0; p < PE; p++) begin : gen_lane
         logic [ACC_WIDTH-1:0] term, old;
@@ -138,7 +140,7 @@ module hwgen_depthwise #(
         end else begin : gen_term
           assign term = ACC_WIDTH'(terms_q[p*TERM_WIDTH+:TERM_WIDTH]);
         end
-        assign old = firsts_q[1+ROM_REG] ? '0 : partial[p*ACC_WIDTH+:ACC_WIDTH];
+        assign old = firsts_q[2] ? '0 : partial[p*ACC_WIDTH+:ACC_WIDTH];
         assign sums[p*ACC_WIDTH+:ACC_WIDTH] = term + old;
       end
 

@@ -13,7 +13,8 @@ from hwgen.ir.types import IntType
 from hwgen.kernels.base import Fold
 from hwgen.kernels.depthwise import DepthwiseUnit
 from hwgen.ops.depthwise import Depthwise
-from sim.bench_mvau import random_matrix, random_type
+from sim.bench_mvau import random_type
+from sim.bench_window import random_fold
 from sim.kernel_bench import RTL, KernelTiming, check_kernel, random_frames
 
 MOST_BEATS = 150
@@ -22,7 +23,9 @@ MOST_BEATS = 150
 def unit(channels: int, taps: int, pe: int, a: IntType, w: IntType, *, seed: int = 0,
          positions: tuple[int, ...] = (2,)) -> DepthwiseUnit:
     """A kernel with random weights on windows at `positions`."""
-    op = Depthwise(Tensor(random_matrix(np.random.default_rng(seed), w, channels, taps)), w)
+    weights = random_frames(w, (taps,), channels + 3, np.random.default_rng(seed))[3:]
+    weights[0, 0], weights[-1, -1] = w.lo, w.hi
+    op = Depthwise(Tensor(weights), w)
     return DepthwiseUnit(op, (Value("x", (*positions, taps * channels), a),), Fold(pe))
 
 
@@ -33,7 +36,7 @@ def random_kernel(rng: np.random.Generator, *, widest: int = 8) -> DepthwiseUnit
         positions = (int(rng.integers(1, 4)), int(rng.integers(1, 3)))
         a, w = random_type(rng, widest), random_type(rng, widest)
         kernel = unit(channels, taps, 1, a, w, seed=int(rng.integers(1 << 30)), positions=positions)
-        kernel = kernel.folded(rng.choice(list(kernel.foldings())))
+        kernel = random_fold(kernel, rng)
         if kernel.cycles <= MOST_BEATS:
             return kernel
 

@@ -9,6 +9,7 @@ from hwgen.ir.tensor import Tensor
 from hwgen.kernels.pool import PoolUnit
 from hwgen.ops.pool import Pool
 from sim.bench_threshold import random_type
+from sim.bench_window import random_fold
 
 
 def random_kernel(rng: np.random.Generator) -> PoolUnit:
@@ -19,4 +20,4 @@ def random_kernel(rng: np.random.Generator) -> PoolUnit:
     windows = (int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 10)) * channels)
     shape = windows if rng.random() < 0.7 else (int(rng.integers(2, 4)), int(rng.integers(1, 4)), channels)
     lowered = PoolUnit.lower(op, (Value("x", shape, kind),))
-    return lowered.folded(rng.choice(list(lowered.foldings())))
+    return random_fold(lowered, rng)

@@ -10,9 +10,12 @@ from hwgen.ir.graph import Op, Value
 from hwgen.kernels import rom
 from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
 from hwgen.kernels.lanes import divisors
-from hwgen.kernels.mvau import is_bipolar, multiplier_tree
+from hwgen.kernels.mvau import is_bipolar, multiplier_tree, weight_rom
 from hwgen.ops.depthwise import Depthwise
 from hwgen.stream import Stream
+
+LATENCY = 4
+"""Cycles from a sum's last element to its beat: operands 2, product 1, sum 1."""
 
 LONGEST_SHIFT = 32
 """Places of a delay line up to which it is a shift register, a LUT a bit (rtl/hwgen_delay_line.sv)."""
@@ -70,14 +73,9 @@ class DepthwiseUnit(Kernel):
         return self.inputs[0].elements // self.fold.pe
 
     def schedule(self) -> Schedule:
-        """Reads always; the groups of a window's last element are written, `latency` cycles later on the wire."""
+        """Reads always; the groups of a window's last element are written, LATENCY cycles later on the wire."""
         window = (False,) * (self.words - self.folds) + (True,) * self.folds
-        return Schedule((True,) * self.cycles, window * (self.cycles // self.words), self.latency)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a sum's last element to its beat: operands, product, sum; a register after block RAM."""
-        return 3 + int(self.rom_style == "block")
+        return Schedule((True,) * self.cycles, window * (self.cycles // self.words), LATENCY)
 
     @property
     def rom_style(self) -> str:
@@ -102,4 +100,28 @@ class DepthwiseUnit(Kernel):
         return Stream(self.output_type, self.output_elements, self.fold.pe)
 
     def resources(self) -> Resources:
-        return Resources()
+        """Weights, operands and products, sums, and control (fitted to Yosys 0.70, xc7)."""
+        pe, a, w = self.fold.pe, self.input_type, self.op.weight_type
+        luts, ffs = multiplier_tree(1, a, w, self.output_type.bits)
+        weights = weight_rom(self.rom_style, self.words, pe * w.bits, lambda: self.memories()[0])
+        products = Resources(lut=pe * luts, ff=pe * (min(ffs, self.output_type.bits) + 2 * a.bits))
+        word = (self.words - 1).bit_length()
+        control = Resources(lut=6 + word, ff=5 + word * (1 if self.rom_style == "block" else 2))
+        return weights + products + self._sums() + control
+
+    def _sums(self) -> Resources:
+        """Adders, partial sums, and two registers a sum of which the spare one has a multiplexer."""
+        bits = self.fold.pe * self.output_type.bits
+        if self.folds == 1 or self.taps == 1:
+            return Resources(lut=bits, ff=2 * bits)
+        return Resources(lut=2 * bits, ff=2 * bits) + delay_line(bits, self.folds)
+
+
+def delay_line(width: int, depth: int) -> Resources:
+    """rtl/hwgen_delay_line.sv: flip-flops, shift registers, or LUT RAM with one port, its address and a register."""
+    if depth < SHORTEST_SHIFT:
+        return Resources(ff=width * depth)
+    if depth <= LONGEST_SHIFT:
+        return Resources(lut=width)
+    address = (depth - 2).bit_length()
+    return Resources(lut=width * -(-(depth - 1) // 64) + address, ff=width + address)

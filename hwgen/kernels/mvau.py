@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -86,6 +86,11 @@ class Mvau(Kernel):
         work = -(-self.rows * self.columns // (self.fold.pe * self.fold.simd))
         return self.vectors * max(work, self.column_folds, self.row_folds)
 
+    @property
+    def bursts(self) -> int:
+        """The vectors: each is read in its first row fold."""
+        return self.vectors
+
     def schedule(self) -> Schedule:
         """Reads in the first row fold; a write at the end of each row fold, `latency` cycles later on the wire."""
         steps, columns = self.vector_cycles, self.column_folds
@@ -164,19 +169,11 @@ class Mvau(Kernel):
 
         Yosys would take a DSP for every `*`, whatever its width: it runs with -nodsp, and this release uses none.
         """
-        return self._weight_rom() + self.buffer.resources() + self._dot_products() + self._accumulators()
+        return self._weights() + self.buffer.resources() + self._dot_products() + self._accumulators()
 
-    def _weight_rom(self) -> Resources:
-        """The ROM and, behind block RAM, one more register: without its words, but where they are few (see below)."""
-        depth, width = self.vector_cycles, self.fold.pe * self.fold.simd * self.op.weight_type.bits
-        if self.rom_style == "block":
-            return Resources(bram18=rom.block_rams(depth, width), ff=width)
-        if depth > SHALLOW:
-            banks = -(-depth // 64)
-            multiplexers = width * _BANK_MULTIPLEXERS.get(banks, -(-banks // 4))
-            return Resources(lut=rom.lut_rom(depth, width) + multiplexers, ff=width)
-        columns = distinct_columns(self.memories()[0]) if depth * width <= COUNTED_BITS else usual_columns(depth, width)
-        return Resources(lut=columns if depth > 2 else 0, ff=columns)
+    def _weights(self) -> Resources:
+        width = self.fold.pe * self.fold.simd * self.op.weight_type.bits
+        return weight_rom(self.rom_style, self.vector_cycles, width, lambda: self.memories()[0])
 
     def _dot_products(self) -> Resources:
         pe = self.fold.pe
@@ -215,6 +212,18 @@ SHALLOW = 16
 
 COUNTED_BITS = 1 << 17
 """Size up to which the columns of a shallow ROM are counted; the solver asks for hundreds of foldings."""
+
+
+def weight_rom(style: str, depth: int, width: int, memory: Callable[[], Memory]) -> Resources:
+    """A ROM and, behind block RAM, one more register: without its words, but where they are few (see below)."""
+    if style == "block":
+        return Resources(bram18=rom.block_rams(depth, width), ff=width)
+    if depth > SHALLOW:
+        banks = -(-depth // 64)
+        multiplexers = width * _BANK_MULTIPLEXERS.get(banks, -(-banks // 4))
+        return Resources(lut=rom.lut_rom(depth, width) + multiplexers, ff=width)
+    columns = distinct_columns(memory()) if depth * width <= COUNTED_BITS else usual_columns(depth, width)
+    return Resources(lut=columns if depth > 2 else 0, ff=columns)
 
 
 def distinct_columns(memory: Memory) -> int:

@@ -96,7 +96,7 @@ def test_mutants_fail(mutant: str, icarus: str, tmp_path: Path, seed: int) -> No
 ], ids=["largest at once", "largest in groups", "sum in groups", "sum of a map"])
 def test_cost_is_what_yosys_says(kernel: PoolUnit, yosys: None, tmp_path: Path) -> None:
     files = [RTL / "hwgen_pool.sv", RTL / "hwgen_skid.sv"]
-    close(kernel.resources(), synthesise_files(files, "hwgen_pool", kernel.parameters(), tmp_path), luts=0.25)
+    close(kernel.resources(), synthesise_files(files, "hwgen_pool", kernel.parameters(), tmp_path), luts=0.25, ffs=2)
 
 
 def test_schedule_writes_with_the_last_element() -> None:
