@@ -177,20 +177,20 @@ class Verification:
 
     @property
     def facts(self) -> str:
-        """One line for the terminal."""
-        frames = f"{count(self.vectors.frames, 'frame')} ({self.vectors.real} real)"
-        boundaries = f"{count(len(self.runs[0].boundaries), 'boundary')}, with and without stalls"
-        return (f"RTL against integer model: {count(self.rtl_mismatches, 'mismatch')} in {frames} at {boundaries}; "
-                f"{self.cycles:,} cycles a frame and {self.latency:,} of latency measured")
+        """Lines for the terminal: the RTL."""
+        boundaries = count(len(self.runs[0].boundaries), "boundary")
+        return (f"RTL against integer model: {count(self.rtl_mismatches, 'mismatch')} in "
+                f"{count(self.vectors.frames, 'frame')} ({self.vectors.real} real) at {boundaries}, with and without "
+                f"stalls\n{_known(self.cycles)} cycles a frame and {_known(self.latency)} cycles of latency measured")
 
     @property
     def reference_facts(self) -> str:
-        """One line for the terminal."""
+        """Lines for the terminal: the integer model."""
         r = self.references
         return (f"integer model against exact arithmetic: {count(r.exact_mismatches, 'mismatch')} in "
                 f"{count(r.compared, 'activation')}; against float32: {r.float32_mismatches:,} "
-                f"({r.near_ties:,} near ties); {count(self.certificate.probes, 'probe')} prove the thresholds on "
-                f"{count(self.certificate.covered, 'accumulator value')}")
+                f"({count(r.near_ties, 'near tie')})\n{count(self.certificate.probes, 'exact probe')} prove the "
+                f"thresholds on {count(self.certificate.covered, 'accumulator value')}")
 
     def report(self) -> dict[str, Any]:
         """The object `verification` of report.json."""
@@ -216,3 +216,8 @@ class Verification:
         mismatches = [str(mismatch) for run in self.runs for mismatch in run.mismatches]
         first = [self.references.first] if self.references.first else []
         return [*first, *self.problems, *mismatches][:_SHOWN]
+
+
+def _known(cycles: int | None) -> str:
+    """A measured number of cycles; a run that broke off has none."""
+    return "unknown" if cycles is None else f"{cycles:,}"
