@@ -87,7 +87,7 @@ class ArgMaxUnit(Kernel):
         lanes, score, index = self.fold.pe, self.score_bits, self.output_type.bits
         beats, plain = self.cycles, self.op.multiplier == 1
         adders = self.op.multiplier.bit_count() - 1
-        lane = Resources(lut=(0 if plain else adders * score) + score,
+        lane = Resources(lut=(0 if plain else adders * score) + (score if offsets.words.any() else 0),
                          ff=score + (self.input_type.bits if plain else score))
         node = Resources(lut=score + -(-score // 2) + index // 2, ff=score + index // 2)
         running = Resources(lut=score + -(-score // 2) + 2 * index, ff=score + 2 * index) if beats > 1 else Resources()

@@ -32,8 +32,13 @@ def rom_of(memory: Memory, keys: Array, words: int = TIGHT_WORDS) -> Resources:
     """A ROM and its output register; behind block RAM one more. words: in a LUT."""
     if memory.style == "block":
         return Resources(bram18=block_rams(memory.depth, memory.width), ff=memory.width)
+    return logic_rom(memory.depth, keys, words)
+
+
+def logic_rom(depth: int, keys: Array, words: int = TIGHT_WORDS) -> Resources:
+    """A ROM without block RAM and its output register, by the keys of its columns."""
     columns = len(np.unique(keys[keys > 1]))
-    luts = round(columns * max(1.05, memory.depth / words)) if memory.depth > 2 else 0
+    luts = round(columns * max(1.05, depth / words)) if depth > 2 else 0
     return Resources(lut=luts, ff=columns)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,9 +10,9 @@ import numpy as np
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Memory, Resources
-from hwgen.kernels.rom import style
+from hwgen.kernels.rom import block_rams, style
 from hwgen.kernels.step import StepKernel
-from hwgen.kernels.threshold_cost import column_keys, comparators, rom_of, skid
+from hwgen.kernels.threshold_cost import column_keys, comparators, logic_rom, rom_of, skid
 
 
 @dataclass(frozen=True)
@@ -81,26 +80,28 @@ class ThresholdSearch(StepKernel):
 
     def resources(self) -> Resources:
         """Sum over the stages, then direction and range of the output, output register and control."""
-        *searched, directions = self.memories()
+        directions = self.directions()
         signs = column_keys(directions.words, 1)
         lanes, width = self.fold.pe, self.fold.pe * self.output_type.bits
         turned = bool(directions.words.any()) or self.parameters()["OUT_LO"] != 0
-        address = (self.folds - 1).bit_length()
-        blocks = self.stages - self.block_from
+        address, blocks = (self.folds - 1).bit_length(), self.stages - self.block_from
         own = Resources(lut=(width if turned else 0) + address + 4,
                         ff=address + 2 * self.stages + blocks + lanes * bool((signs > 1).any()) * (1 + bool(blocks)))
-        stages = [self._stage(j, searched[j * lanes : (j + 1) * lanes]) for j in range(self.stages)]
+        padded, first = self._padded(), self.block_from
+        stages = [self._stage(padded, j, j >= first) for j in range(self.stages)]
         return sum(stages, own) + rom_of(directions, signs) + skid(width)
 
-    def _stage(self, j: int, roms: Sequence[Memory]) -> Resources:
+    def _stage(self, padded: Array, j: int, block: bool) -> Resources:
         """ROMs and comparators, and the registers that carry value, fold and known code bits along."""
-        lanes, last = self.fold.pe, j == self.stages - 1
-        kind = self.input_type.hull(self.threshold_type)
-        value, fold = lanes * self.input_type.bits, (self.folds - 1).bit_length()
-        carried = (value + fold * (not last)) * (1 + (not last)) + lanes * (2 * j + 1)
-        behind = value + fold * (not last) + lanes * (j + self.threshold_type.bits) if j >= self.block_from else 0
-        keys = [column_keys(rom.words[:, 0], kind.bits) for rom in roms]
-        compared = sum(comparators(key.reshape(1, 1, -1)) for key in keys)
-        both = sum((rom_of(rom, key) for rom, key in zip(roms, keys, strict=True)), Resources())
-        registers = carried + behind + (both.ff if j < self.block_from else 0)
-        return Resources(lut=compared + both.lut, ff=registers, bram18=both.bram18)
+        lanes, last, half = self.fold.pe, j == self.stages - 1, 1 << (self.stages - 1 - j)
+        words = padded[:, :, half - 1 :: 2 * half].transpose(0, 2, 1).reshape(-1, lanes)
+        keys = column_keys(words, self.input_type.hull(self.threshold_type).bits)
+        value, fold = lanes * self.input_type.bits, (self.folds - 1).bit_length() * (not last)
+        carried = (value + fold) * (1 + (not last)) + lanes * (2 * j + 1)
+        if block:
+            bits = self.threshold_type.bits
+            behind = Resources(ff=carried + value + fold + lanes * (j + bits),
+                               bram18=lanes * block_rams(len(words), bits))
+            return behind + Resources(lut=comparators(keys[:, None, :]))
+        own = keys + np.arange(lanes, dtype=np.uint64)[:, None] * (keys > 1)
+        return logic_rom(len(words), own) + Resources(lut=comparators(keys[:, None, :]), ff=carried)
