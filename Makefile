@@ -48,6 +48,6 @@ golden: env  ## rewrite the golden texts; read the diff before you commit it
 	$(PYTEST) -n $(JOBS) -q --update-golden -m "not slow"
 
 bench: $(VENV)/.demo  ## time the tool itself
-	$(BIN)/python benchmarks/speed.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py  # the integer model on one core
 
 .PHONY: help env demo test fast sim formal golden bench

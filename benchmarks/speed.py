@@ -20,7 +20,7 @@ from hwgen.ir.graph import Graph
 from hwgen.model import IntegerModel
 from hwgen.passes.fold import fold
 from hwgen.passes.pipeline import lower
-from hwgen.passes.size_fifos import size_fifos
+from hwgen.passes.size_fifos import modelled_timing, size_fifos
 from hwgen.simulate import simulate
 from hwgen.vectors import random_inputs
 
@@ -58,10 +58,11 @@ def model_rate(graph: Graph, batch: int) -> float:
     return batch * per_second(lambda: model.run(integers))
 
 
-def harness_rate(graph: Graph, frames: int) -> float:
+def harness_rate(graph: Graph, cycles: int) -> float:
     """Clock cycles a second of the compiled whole-network simulation, all boundaries compared."""
     sized = size_fifos(fold(graph, board=load_board("pynq"), clock_mhz=100.0))
     model = IntegerModel(sized)
+    frames = max(4, cycles // modelled_timing(sized).cycles_per_frame)
     integers = model.encode(random_inputs({port.name: port for port in model.input_ports}, frames, seed=0))
     with tempfile.TemporaryDirectory() as folder:
         design, values = emit_build(sized, Path(folder)), model.activations(integers)
@@ -73,7 +74,7 @@ def harness_rate(graph: Graph, frames: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=200, help="frames through the simulated RTL")
+    parser.add_argument("--cycles", type=int, default=20_000, help="of the simulated RTL")
     options = parser.parse_args()
     print(f"hwgen --help: {process_seconds('--help'):.2f} s")
     for name, path in NETWORKS.items():
@@ -86,7 +87,7 @@ def main() -> None:
         *_, (_, graph) = lower(load(path, ImportOptions()).graph)
         rates = ", ".join(f"{model_rate(graph, batch):,.0f} at batch {batch}" for batch in (1, 100))
         print(f"{name}: integer model {rates} frames/s")
-        print(f"{name}: simulated RTL {harness_rate(graph, options.frames):,.0f} cycles/s", flush=True)
+        print(f"{name}: simulated RTL {harness_rate(graph, options.cycles):,.0f} cycles/s", flush=True)
 
 
 if __name__ == "__main__":

@@ -63,8 +63,8 @@ def run_network(options: RunOptions, console: Console) -> Exit:
     if options.activations is not None:
         write_activations(options.activations, values)
     frames = len(next(iter(inputs.values())))
-    console.stage("Ran", f"{count(frames, 'frame')} by the {ENGINES[options.engine]}, "
-                  f"{frames / max(seconds, 1e-9):,.0f} frames/s: {', '.join(str(path) for path in files.values())}")
+    written = ", ".join(str(path) for path in files.values())
+    console.stage("Ran", f"{count(frames, 'frame')} by the {ENGINES[options.engine]}: {written}", seconds)
     return Exit.OK
 
 

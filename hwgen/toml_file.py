@@ -17,6 +17,8 @@ LARGEST_FILE = 1 << 22
 def read_toml(path: Path, code: str, help: str) -> Mapping[str, Any]:
     """The file's tables. HwgenError `code` where it is missing, too long, not UTF-8 or not TOML."""
     try:
+        if path.exists() and not path.is_file():
+            raise HwgenError(code, str(path), "this is not a file", help)
         if path.stat().st_size > LARGEST_FILE:
             raise HwgenError(code, str(path), f"the file is longer than {LARGEST_FILE} bytes", help)
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -178,22 +178,22 @@ class Verification:
 
     @property
     def facts(self) -> str:
-        """One line for the terminal."""
+        """Lines for the terminal: the RTL."""
         frames = f"{count(self.vectors.frames, 'frame')} ({self.vectors.real} real)"
         boundaries = f"{count(len(self.runs[0].boundaries), 'boundary')}, with and without stalls"
         pace = "rate not measured (fewer than 4 frames)" if self.cycles is None else f"{self.cycles:,} cycles a frame"
-        delay = "" if self.latency is None else f" and {self.latency:,} of latency measured"
-        return (f"RTL against integer model: {count(self.rtl_mismatches, 'mismatch')} in {frames} at {boundaries}; "
+        delay = "" if self.latency is None else f" and {self.latency:,} cycles of latency measured"
+        return (f"RTL against integer model: {count(self.rtl_mismatches, 'mismatch')} in {frames} at {boundaries}\n"
                 f"{pace}{delay}")
 
     @property
     def reference_facts(self) -> str:
-        """One line for the terminal."""
+        """Lines for the terminal: the integer model."""
         r = self.references
         return (f"integer model against exact arithmetic: {count(r.exact_mismatches, 'mismatch')} in "
                 f"{count(r.compared, 'activation')}; against float32: {r.float32_mismatches:,} "
-                f"({r.near_ties:,} near ties); {count(self.certificate.probes, 'probe')} prove the thresholds on "
-                f"{count(self.certificate.covered, 'accumulator value')}")
+                f"({count(r.near_ties, 'near tie')})\n{count(self.certificate.probes, 'exact probe')} prove the "
+                f"thresholds on {count(self.certificate.covered, 'accumulator value')}")
 
     def report(self) -> dict[str, Any]:
         """The object `verification` of report.json."""

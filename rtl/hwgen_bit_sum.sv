@@ -29,66 +29,65 @@ module hwgen_bit_sum #(
 `endif
 `endif
 
-  // Heights of all columns, sixteen bits each.
-  function automatic [OUT_WIDTH*16-1:0] next(input [OUT_WIDTH*16-1:0] h, input integer stage);
-    integer c, k, height;
+  localparam int MOST = 16;  // stages; 65535 bits need 15
+
+  // Sixteen bits for the height of each column in front of each stage; 0 behind the last.
+  function automatic [(MOST+1)*OUT_WIDTH*16-1:0] all_heights(input [COLUMNS*16-1:0] bottom);
+    integer s, c, k, height, highest;
     begin
-      next = '0;
-      k = stage == 0 ? 3 : 6;
-      for (c = 0; c < OUT_WIDTH; c = c + 1) begin
-        height = {16'd0, h[c*16+:16]} / k + {16'd0, h[c*16+:16]} % k;
-        if (c > 0) height = height + {16'd0, h[(c>0?c-1 : 0)*16+:16]} / k;
-        if (c > 1 && stage > 0) height = height + {16'd0, h[(c>1?c-2 : 0)*16+:16]} / k;
-        next[c*16+:16] = height[15:0];
-      end
-    end
-  endfunction
-  function automatic [OUT_WIDTH*16-1:0] heights(input integer stage);  // in front of that stage
-    integer s;
-    begin
-      heights = (OUT_WIDTH * 16)'(HEIGHTS);
-      for (s = 0; s < stage; s = s + 1) heights = next(heights, s);
-    end
-  endfunction
-  function automatic integer offset(input [OUT_WIDTH*16-1:0] h, input integer column);
-    integer c;
-    begin
-      offset = 0;
-      for (c = 0; c < column; c = c + 1) offset = offset + {16'd0, h[c*16+:16]};
-    end
-  endfunction
-  function automatic integer highest(input [OUT_WIDTH*16-1:0] h);
-    integer c;
-    begin
-      highest = 0;
-      for (c = 0; c < OUT_WIDTH; c = c + 1) if ({16'd0, h[c*16+:16]} > highest) highest = {16'd0, h[c*16+:16]};
-    end
-  endfunction
-  function automatic integer count_stages(input integer most);
-    integer s;
-    reg [OUT_WIDTH*16-1:0] h;
-    begin
-      h = next((OUT_WIDTH * 16)'(HEIGHTS), 0);
-      count_stages = 1;
-      for (s = 1; s < most; s = s + 1)
-        if (highest(h) > 5) begin
-          h = next(h, s);
-          count_stages = count_stages + 1;
+      all_heights = '0;
+      all_heights[COLUMNS*16-1:0] = bottom;
+      highest = 6;
+      for (s = 0; s < MOST; s = s + 1)
+        if (highest > 5) begin
+          k = s == 0 ? 3 : 6;
+          highest = 0;
+          for (c = 0; c < OUT_WIDTH; c = c + 1) begin
+            height = {16'd0, all_heights[(s*OUT_WIDTH+c)*16+:16]} / k + {16'd0, all_heights[(s*OUT_WIDTH+c)*16+:16]} % k;
+            if (c > 0) height = height + {16'd0, all_heights[(s*OUT_WIDTH+(c>0?c-1 : 0))*16+:16]} / k;
+            if (c > 1 && s > 0) height = height + {16'd0, all_heights[(s*OUT_WIDTH+(c>1?c-2 : 0))*16+:16]} / k;
+            all_heights[((s+1)*OUT_WIDTH+c)*16+:16] = height[15:0];
+            if (height > highest) highest = height;
+          end
         end
     end
   endfunction
+  localparam logic [(MOST+1)*OUT_WIDTH*16-1:0] HEIGHT = all_heights(HEIGHTS);
 
-  function automatic integer base(input integer stage);  // where the bits behind stage 0, 1, ... begin
-    integer s;
+  // 32 bits for where each column begins: in `d` in front of stage 0, in heap_q in front of the others.
+  function automatic [(MOST+2)*OUT_WIDTH*32-1:0] all_offsets(input [(MOST+1)*OUT_WIDTH*16-1:0] height);
+    integer i, at;
     begin
-      base = 0;
-      for (s = 1; s < stage; s = s + 1) base = base + offset(heights(s), OUT_WIDTH);
+      all_offsets = '0;
+      at = 0;
+      for (i = 0; i < (MOST + 1) * OUT_WIDTH; i = i + 1) begin
+        if (i == OUT_WIDTH) at = 0;
+        all_offsets[i*32+:32] = at;
+        at = at + {16'd0, height[i*16+:16]};
+      end
+      all_offsets[(MOST+1)*OUT_WIDTH*32+:32] = at;
     end
   endfunction
+  localparam logic [(MOST+2)*OUT_WIDTH*32-1:0] OFFSET = all_offsets(HEIGHT);
 
-  localparam int STAGES = count_stages(16);
-  localparam logic [OUT_WIDTH*16-1:0] LEFT = heights(STAGES);
-  localparam int ROWS = highest(LEFT);
+  function automatic integer count_stages(input [(MOST+1)*OUT_WIDTH*16-1:0] height);
+    integer s;
+    begin
+      count_stages = 0;
+      for (s = 1; s <= MOST; s = s + 1) if (height[s*OUT_WIDTH*16+:OUT_WIDTH*16] != '0) count_stages = s;
+    end
+  endfunction
+  localparam int STAGES = count_stages(HEIGHT);
+
+  function automatic integer highest(input [OUT_WIDTH*16-1:0] heights);
+    integer c;
+    begin
+      highest = 0;
+      for (c = 0; c < OUT_WIDTH; c = c + 1)
+        if ({16'd0, heights[c*16+:16]} > highest) highest = {16'd0, heights[c*16+:16]};
+    end
+  endfunction
+  localparam int ROWS = highest(HEIGHT[STAGES*OUT_WIDTH*16+:OUT_WIDTH*16]);
   localparam int SPARE = LATENCY - STAGES - $clog2(ROWS);
 
   logic [BITS-1:0] d;
@@ -101,7 +100,7 @@ module hwgen_bit_sum #(
     total = '0;
     for (int c = 0; c < COLUMNS; c++)
       for (int i = 0; i < {16'd0, HEIGHTS[c*16+:16]}; i++)
-        total = total + (OUT_WIDTH'(d[offset((OUT_WIDTH * 16)'(HEIGHTS), c)+i]) << c);
+        total = total + (OUT_WIDTH'(d[OFFSET[c*32+:32]+i]) << c);
   end
   always_ff @(posedge clk)
     if (en) begin
@@ -110,7 +109,8 @@ module hwgen_bit_sum #(
     end
   assign sum = delay_q[LATENCY-1];
 `else
-  logic [base(STAGES+1)-1:0] heap_d, heap_q;  // the bits behind each stage
+  localparam int REGISTERS = OFFSET[(STAGES+1)*OUT_WIDTH*32+:32];
+  logic [REGISTERS-1:0] heap_d, heap_q;  // the bits behind each stage
   logic [ROWS*OUT_WIDTH-1:0] rows;
   logic [     OUT_WIDTH-1:0] tree;
 
@@ -118,32 +118,30 @@ module hwgen_bit_sum #(
 
   generate
     for (genvar s = 0; s < STAGES; s++) begin : gen_stage
-      localparam logic [OUT_WIDTH*16-1:0] HERE = heights(s);
-      localparam logic [OUT_WIDTH*16-1:0] THERE = heights(s + 1);
       localparam int K = s == 0 ? 3 : 6;
-      localparam int TOTAL = offset(HERE, OUT_WIDTH);
-      localparam int BEHIND = base(s + 1);
+      localparam int BEGIN = OFFSET[s*OUT_WIDTH*32+:32];
+      localparam int TOTAL = s == 0 ? BITS : OFFSET[(s+1)*OUT_WIDTH*32+:32] - BEGIN;
       logic [TOTAL-1:0] below;
       logic unused_below;
       assign unused_below = &{1'b0, below};
       if (s == 0) begin : gen_below
         assign below = d;
       end else begin : gen_below
-        assign below = heap_q[base(s)+:TOTAL];
+        assign below = heap_q[BEGIN+:TOTAL];
       end
       // In a column behind the stage: its groups' sums, its rest, carries from one column below, from two below.
       for (genvar c = 0; c < OUT_WIDTH; c++) begin : gen_column
-        localparam int GROUPS = {16'd0, HERE[c*16+:16]} / K;
-        localparam int REST = {16'd0, HERE[c*16+:16]} % K;
-        localparam int FROM = offset(HERE, c);
-        localparam int SUMS = BEHIND + offset(THERE, c);
         localparam int ONE_UP = c + 1 < OUT_WIDTH ? c + 1 : c;
         localparam int TWO_UP = c + 2 < OUT_WIDTH ? c + 2 : c;
-        localparam int CARRIES = BEHIND + offset(THERE, ONE_UP)
-                               + {16'd0, HERE[ONE_UP*16+:16]} / K + {16'd0, HERE[ONE_UP*16+:16]} % K;
-        localparam int FOURS = BEHIND + offset(THERE, TWO_UP)
-                             + {16'd0, HERE[TWO_UP*16+:16]} / K + {16'd0, HERE[TWO_UP*16+:16]} % K
-                             + {16'd0, HERE[ONE_UP*16+:16]} / K;
+        localparam int HERE = {16'd0, HEIGHT[(s*OUT_WIDTH+c)*16+:16]};
+        localparam int NEXT = {16'd0, HEIGHT[(s*OUT_WIDTH+ONE_UP)*16+:16]};
+        localparam int AFTER = {16'd0, HEIGHT[(s*OUT_WIDTH+TWO_UP)*16+:16]};
+        localparam int GROUPS = HERE / K;
+        localparam int REST = HERE % K;
+        localparam int FROM = OFFSET[(s*OUT_WIDTH+c)*32+:32] - BEGIN;
+        localparam int SUMS = OFFSET[((s+1)*OUT_WIDTH+c)*32+:32];
+        localparam int CARRIES = OFFSET[((s+1)*OUT_WIDTH+ONE_UP)*32+:32] + NEXT / K + NEXT % K;
+        localparam int FOURS = OFFSET[((s+1)*OUT_WIDTH+TWO_UP)*32+:32] + AFTER / K + AFTER % K + NEXT / K;
         for (genvar g = 0; g < GROUPS; g++) begin : gen_group
           logic [2:0] count;
           if (s == 0) begin : gen_count
@@ -179,10 +177,10 @@ module hwgen_bit_sum #(
     end
 
     for (genvar c = 0; c < OUT_WIDTH; c++) begin : gen_left
-      localparam int HEIGHT = {16'd0, LEFT[c*16+:16]};
-      localparam int FROM = base(STAGES) + offset(LEFT, c);
+      localparam int LEFT = {16'd0, HEIGHT[(STAGES*OUT_WIDTH+c)*16+:16]};
+      localparam int FROM = OFFSET[(STAGES*OUT_WIDTH+c)*32+:32];
       for (genvar r = 0; r < ROWS; r++) begin : gen_row
-        if (r < HEIGHT) begin : gen_bit
+        if (r < LEFT) begin : gen_bit
           assign rows[r*OUT_WIDTH+c] = heap_q[FROM+r];
         end else begin : gen_bit
           assign rows[r*OUT_WIDTH+c] = 1'b0;
@@ -215,7 +213,8 @@ module hwgen_bit_sum #(
 `endif
 
   initial begin
-    if (offset((OUT_WIDTH * 16)'(HEIGHTS), COLUMNS) != BITS) $fatal(1, "%m: HEIGHTS do not add up to BITS");
+    if (BITS != OFFSET[(OUT_WIDTH-1)*32+:32] + {16'd0, HEIGHT[(OUT_WIDTH-1)*16+:16]})
+      $fatal(1, "%m: HEIGHTS do not add up to BITS");
     if (SPARE < 0) $fatal(1, "%m: LATENCY is less than %0d", LATENCY - SPARE);
   end
 endmodule

@@ -93,20 +93,17 @@ module hwgen_dot_planes #(
 
   // Which bits are inverted: integers, where one of both is a sign bit; bipolar, the XNORs (not at the sign) and the one.
   localparam int BITS = bits_below(COLUMNS);
-  function automatic [BITS-1:0] inverted(input integer n);
-    integer s, p, at, one, plain;
+  function automatic [BITS-1:0] inverted(input [N-1:0] run);
+    integer s, p, i;
     begin
       inverted = '0;
-      at = 0;
-      for (s = 0; s < COLUMNS; s = s + 1) begin
-        plain = Y_SIGNED != 0 && s == Y_WIDTH - 1 ? 1 : 0;
-        for (p = 0; p < n * bits_in(s); p = p + 1) begin
-          one = first(s) + p % bits_in(s);  // the bit of `a`
-          if (BIPOLAR != 0) inverted[at] = p % bits_in(s) == 1 || plain == 0;
-          else inverted[at] = (A_SIGNED != 0 && one == A_WIDTH - 1) != (W_SIGNED != 0 && s - one == W_WIDTH - 1);
-          at = at + 1;
+      for (s = 0; s < COLUMNS; s = s + 1)
+        for (p = 0; p < bits_in(s); p = p + 1) begin
+          i = first(s) + p;  // the bit of `a`
+          if (BIPOLAR != 0 ? p == 1 || !(Y_SIGNED != 0 && s == Y_WIDTH - 1)
+                           : (A_SIGNED != 0 && i == A_WIDTH - 1) != (W_SIGNED != 0 && s - i == W_WIDTH - 1))
+            inverted[bits_below(s)+p*N+:N] = run;
         end
-      end
     end
   endfunction
 
@@ -120,8 +117,8 @@ module hwgen_dot_planes #(
       for (genvar k = 0; k < N; k++) begin : gen_element
         if (BIPOLAR == 0) begin : gen_bits
           for (genvar p = 0; p < EACH; p++) begin : gen_pair
-            assign heap_a[FROM+k*EACH+p] = a[k*A_WIDTH+FIRST+p];
-            assign heap_b[FROM+k*EACH+p] = w[k*W_WIDTH+s-FIRST-p];
+            assign heap_a[FROM+p*N+k] = a[k*A_WIDTH+FIRST+p];
+            assign heap_b[FROM+p*N+k] = w[k*W_WIDTH+s-FIRST-p];
           end
         end else begin : gen_bits
           logic c, y;
@@ -132,11 +129,11 @@ module hwgen_dot_planes #(
             assign c = w[k];
             assign y = s < Y_WIDTH ? a[k*A_WIDTH+(s<Y_WIDTH?s : 0)] : 1'b1;
           end
-          assign heap_a[FROM+k*EACH] = c;
-          assign heap_b[FROM+k*EACH] = y;
+          assign heap_a[FROM+k] = c;
+          assign heap_b[FROM+k] = y;
           if (s == 0) begin : gen_one
-            assign heap_a[FROM+k*EACH+1] = c;
-            assign heap_b[FROM+k*EACH+1] = 1'b0;
+            assign heap_a[FROM+N+k] = c;
+            assign heap_b[FROM+N+k] = 1'b0;
           end
         end
       end
@@ -150,7 +147,7 @@ module hwgen_dot_planes #(
       .OUT_WIDTH(OUT_WIDTH),
       .LATENCY  (LATENCY),
       .XORS     ({BITS{BIPOLAR != 0}}),
-      .INVERT   (inverted(N))
+      .INVERT   (inverted({N{1'b1}}))
   ) u_sum (
       .clk(clk),
       .en (en),

@@ -32,7 +32,8 @@ def random_kernel(rng: np.random.Generator) -> StreamInput:
     return first.folded(rng.choice([fold for fold in first.foldings() if first.folded(fold).bus <= 128]))
 
 
-def check(kernel: StreamInput, frames: int = 20, *, seed: int, work: Path, simulator: str = "verilator") -> BenchResult:
+def check(kernel: StreamInput, frames: int = 20, *, seed: int, work: Path, simulator: str = "verilator",
+          library: Path = RTL) -> BenchResult:
     """Random faults; every good frame must come out whole, with flag 0, every bad one with flag 1."""
     rng, draw = np.random.default_rng(seed), random.Random(seed)
     values = random_frames(kernel.input_type, kernel.inputs[0].shape, frames, rng)
@@ -42,7 +43,7 @@ def check(kernel: StreamInput, frames: int = 20, *, seed: int, work: Path, simul
     sent = [beat for i, fault in enumerate(faults)
             for beat in _faulty(beats[i * per_frame : (i + 1) * per_frame], fault, kernel.bus, draw)]
     wanted = list(_words(values, kernel.output_stream()))
-    return run_bench("bench_stream_input", "hwgen_stream_input", [RTL / f"hwgen_{name}.sv" for name in MODULES],
+    return run_bench("bench_stream_input", "hwgen_stream_input", _sources(library),
                      kernel.parameters(), simulator=simulator, seed=seed, work=work,
                      config={"sent": sent, "wanted": [f"{word:x}" for word in wanted], "cycles": kernel.cycles,
                              "flags": [int(fault != "none") for fault in faults],
@@ -63,6 +64,11 @@ def _faulty(frame: list[int], fault: str, bus: int, draw: random.Random) -> list
         frame = frame + [draw.getrandbits(bus) for _ in range(draw.randrange(1, 2 * len(frame) + 2))]
     holed = draw.randrange(len(frame)) if fault == "keep" else -1
     return [(f"{word:x}", full & ~1 if i == holed else full, int(i == len(frame) - 1)) for i, word in enumerate(frame)]
+
+
+def _sources(library: Path) -> list[Path]:
+    """The adapter from `library`, the modules inside it from rtl/."""
+    return [(library if name == MODULES[0] else RTL) / f"hwgen_{name}.sv" for name in MODULES]
 
 
 class Bus:

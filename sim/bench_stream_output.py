@@ -31,7 +31,7 @@ def random_kernel(rng: np.random.Generator) -> StreamOutput:
 
 
 def check(kernel: StreamOutput, frames: int = 20, *, seed: int, work: Path,
-          simulator: str = "verilator") -> BenchResult:
+          simulator: str = "verilator", library: Path = RTL) -> BenchResult:
     """About a third of the frames is flagged bad and must not come out; the others must, with zeros in the padding."""
     rng = np.random.default_rng(seed)
     values = random_frames(kernel.input_type, kernel.inputs[0].shape, frames, rng)
@@ -40,10 +40,15 @@ def check(kernel: StreamOutput, frames: int = 20, *, seed: int, work: Path,
     words = {name: [f"{int.from_bytes(beat.tobytes(), 'little'):x}" for beat in stream.pack(part, layout)]
              for name, part, layout in (("sent", values, kernel.input_stream()),
                                         ("wanted", good, kernel.output_stream()))}
-    return run_bench("bench_stream_output", "hwgen_stream_output", [RTL / f"hwgen_{name}.sv" for name in MODULES],
+    return run_bench("bench_stream_output", "hwgen_stream_output", _sources(library),
                      kernel.parameters(), simulator=simulator, seed=seed, work=work,
                      config={**words, "flags": flags, "cycles": kernel.cycles,
                              "out_beats": kernel.output_stream().beats})
+
+
+def _sources(library: Path) -> list[Path]:
+    """The adapter from `library`, the modules inside it from rtl/."""
+    return [(library if name == MODULES[0] else RTL) / f"hwgen_{name}.sv" for name in MODULES]
 
 
 @cocotb.test()

@@ -11,6 +11,7 @@ from hwgen.ir.types import IntType
 from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.step import value_parameters
+from hwgen.kernels.threshold_cost import column_keys, rom_of, skid
 from hwgen.ops.argmax import ArgMax
 from hwgen.stream import Stream
 
@@ -81,7 +82,19 @@ class ArgMaxUnit(Kernel):
         return (Memory("offsets", self.op.offset.array.reshape(-1, self.fold.pe), self.offset_type),)
 
     def resources(self) -> Resources:
-        return Resources()
+        """Products, sums, the tree's nodes, the running maximum, output register and control."""
+        (offsets,) = self.memories()
+        lanes, score, index = self.fold.pe, self.score_bits, self.output_type.bits
+        beats, plain = self.cycles, self.op.multiplier == 1
+        adders = self.op.multiplier.bit_count() - 1
+        lane = Resources(lut=(0 if plain else adders * score) + (score if offsets.words.any() else 0),
+                         ff=score + (self.input_type.bits if plain else score))
+        node = Resources(lut=score + -(-score // 2) + index // 2, ff=score + index // 2)
+        running = Resources(lut=score + -(-score // 2) + 2 * index, ff=score + 2 * index) if beats > 1 else Resources()
+        address = (beats - 1).bit_length()
+        own = Resources(lut=2 * address + 6, ff=2 * address + 3 + (lanes - 1).bit_length())
+        rom = rom_of(offsets, column_keys(offsets.words, offsets.type.bits))
+        return sum([lane] * lanes + [node] * (lanes - 1), own) + running + rom + skid(index)
 
     def input_stream(self) -> Stream:
         return Stream(self.input_type, self.classes, self.fold.pe)

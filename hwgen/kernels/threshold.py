@@ -8,6 +8,7 @@ from typing import ClassVar
 from hwgen.kernels.base import Memory, Resources
 from hwgen.kernels.rom import style
 from hwgen.kernels.step import StepKernel
+from hwgen.kernels.threshold_cost import SLACK_WORDS, column_keys, comparators, parities, rom_of, skid
 
 
 @dataclass(frozen=True)
@@ -35,4 +36,19 @@ class ThresholdUnit(StepKernel):
         return {**super().parameters(), "ROM_REGISTER": int(self.memories()[0].style == "block")}
 
     def resources(self) -> Resources:
-        return Resources()
+        """ROMs, comparators, the number of flags, direction and range of the output, output register, control."""
+        thresholds, directions = self.memories()
+        keys = column_keys(self.rows(), self.compared_bits)
+        signs = column_keys(directions.words, 1)
+        lanes, width, blocks = self.fold.pe, self.fold.pe * self.output_type.bits, int(thresholds.style == "block")
+        turned = bool(directions.words.any()) or self.parameters()["OUT_LO"] != 0
+        address = (self.folds - 1).bit_length()
+        logic = comparators(keys) + lanes * parities(self.levels) + (width if turned else 0)
+        control = Resources(lut=address + 5, ff=address + 2 + blocks + lanes * self.levels + int((signs > 1).sum()))
+        roms = rom_of(thresholds, keys, SLACK_WORDS) + rom_of(directions, signs, SLACK_WORDS)
+        return roms + skid(width) + Resources(lut=logic) + control
+
+    @property
+    def compared_bits(self) -> int:
+        """Bits of the smallest type that holds inputs and thresholds."""
+        return self.input_type.hull(self.threshold_type).bits

@@ -10,8 +10,9 @@ import numpy as np
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Memory, Resources
-from hwgen.kernels.rom import style
+from hwgen.kernels.rom import block_rams, style
 from hwgen.kernels.step import StepKernel
+from hwgen.kernels.threshold_cost import column_keys, comparators, logic_rom, rom_of, skid
 
 
 @dataclass(frozen=True)
@@ -78,4 +79,29 @@ class ThresholdSearch(StepKernel):
                       "block" if stage >= self.block_from else "distributed", "thresholds")
 
     def resources(self) -> Resources:
-        return Resources()
+        """Sum over the stages, then direction and range of the output, output register and control."""
+        directions = self.directions()
+        signs = column_keys(directions.words, 1)
+        lanes, width = self.fold.pe, self.fold.pe * self.output_type.bits
+        turned = bool(directions.words.any()) or self.parameters()["OUT_LO"] != 0
+        address, blocks = (self.folds - 1).bit_length(), self.stages - self.block_from
+        own = Resources(lut=(width if turned else 0) + address + 4,
+                        ff=address + 2 * self.stages + blocks + lanes * bool((signs > 1).any()) * (1 + bool(blocks)))
+        padded, first = self._padded(), self.block_from
+        stages = [self._stage(padded, j, j >= first) for j in range(self.stages)]
+        return sum(stages, own) + rom_of(directions, signs) + skid(width)
+
+    def _stage(self, padded: Array, j: int, block: bool) -> Resources:
+        """ROMs and comparators, and the registers that carry value, fold and known code bits along."""
+        lanes, last, half = self.fold.pe, j == self.stages - 1, 1 << (self.stages - 1 - j)
+        words = padded[:, :, half - 1 :: 2 * half].transpose(0, 2, 1).reshape(-1, lanes)
+        keys = column_keys(words, self.input_type.hull(self.threshold_type).bits)
+        value, fold = lanes * self.input_type.bits, (self.folds - 1).bit_length() * (not last)
+        carried = (value + fold) * (1 + (not last)) + lanes * (2 * j + 1)
+        if block:
+            bits = self.threshold_type.bits
+            behind = Resources(ff=carried + value + fold + lanes * (j + bits),
+                               bram18=lanes * block_rams(len(words), bits))
+            return behind + Resources(lut=comparators(keys[:, None, :]))
+        own = keys + np.arange(lanes, dtype=np.uint64)[:, None] * (keys > 1)
+        return logic_rom(len(words), own) + Resources(lut=comparators(keys[:, None, :]), ff=carried)

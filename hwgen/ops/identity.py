@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hwgen.ir.graph import Value
@@ -23,3 +23,7 @@ class Identity(IntegerOp):
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         (x,) = inputs
         return (x,)
+
+    def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
+        """The array as it comes, in its dtype."""
+        return lambda x: x

@@ -31,8 +31,10 @@ from hwgen.ops.quantized import (
     Transpose,
 )
 from hwgen.ops.quantized_maps import Concat, Join, MapOp, Trunc
+from hwgen.reference import host
 from hwgen.reference.ball import Ball, rational
 from hwgen.reference.exact_maps import bend, concat, on_map
+from hwgen.reference.rounding import round_ratio
 from hwgen.rounding import Rounding
 
 
@@ -71,11 +73,22 @@ Result = Ball | Probabilities
 
 
 def run(graph: Graph, inputs: Mapping[str, Array]) -> ExactResult:
-    """Execute on arrays (frames, *shape) of floats, integers or Fractions, each taken as the real number it is."""
+    """Execute on arrays (frames, *shape) of floats, integers or Fractions, each taken as the real number it is.
+
+    A quantizer directly on an input of floats is decided in float32, as it is in training (hwgen.reference.host).
+    """
     values: dict[str, Result] = {name: Ball(*rational(inputs[name])) for name in graph.inputs}
+    untouched = {name: np.asarray(inputs[name]) for name in graph.inputs}
     integers: dict[str, Array] = {}
     for node in graph.nodes:
-        values[node.outputs[0]] = step(node, [values[name] for name in node.inputs], integers)
+        x, output = untouched.get(node.inputs[0]), node.outputs[0]
+        if x is not None and isinstance(node.op, Reshape | Transpose):
+            untouched[output] = move(node.op, x)
+        if x is not None and isinstance(node.op, Quant) and host.decides_in_float32(node.op, x):
+            integers[output] = host.quantize(node.op, x)
+            values[output] = dequantize(node.op, integers[output])
+        else:
+            values[output] = step(node, [values[name] for name in node.inputs], integers)
     return ExactResult(integers, {name: values[name].floats() for name in graph.outputs})
 
 
@@ -201,28 +214,6 @@ def agreed(x: Ball, decide: Callable[[Array], Array]) -> Array:
     if np.any(low != high):
         raise UndecidedError("an exact comparison needs more fraction bits")
     return low.astype(np.int64)
-
-
-def round_ratio(n: Array, d: Array | int, mode: Rounding) -> Array:
-    """n / d to integers, d positive."""
-    q = n // d
-    rest = n - q * d
-    return np.asarray(q + rounds_up(n, q, rest, 2 * rest - d, mode))
-
-
-def rounds_up(n: Array, q: Array, rest: Array, beyond: Array, mode: Rounding) -> Array:
-    """Whether the floor q of n / d is raised by one; beyond is the sign of the fraction minus a half."""
-    part = rest != 0
-    directed: dict[Rounding, Callable[[], Array]] = {
-        Rounding.FLOOR: lambda: part & False, Rounding.CEIL: lambda: part,
-        Rounding.AWAY: lambda: part & (n > 0), Rounding.TOWARD_ZERO: lambda: part & (n < 0)}
-    ties: dict[Rounding, Callable[[], Array]] = {
-        Rounding.HALF_EVEN: lambda: q % 2 == 1, Rounding.HALF_UP: lambda: beyond == 0,
-        Rounding.HALF_AWAY: lambda: n > 0, Rounding.HALF_TOWARD_ZERO: lambda: n < 0,
-        Rounding.DPU_PY3: lambda: (n < 0) | (q % 2 == 1)}
-    if mode in directed:
-        return np.asarray(directed[mode]()).astype(np.int64)
-    return np.asarray((beyond > 0) | ((beyond == 0) & ties[mode]())).astype(np.int64)
 
 
 def truncate(op: Trunc, x: Ball) -> Array:

@@ -55,11 +55,11 @@ def run(graph: Graph, inputs: Mapping[str, Array]) -> ReplayResult:
     integers: dict[str, Array] = {}
     distances: dict[str, Array] = {}
     for node in graph.nodes:
-        inputs, name = [values[name] for name in node.inputs], node.outputs[0]
+        arrays, name = [values[name] for name in node.inputs], node.outputs[0]
         if isinstance(node.op, Quant | MultiThreshold | Trunc):
-            integers[name], values[name], distances[name] = decide(node.op, inputs[0])
+            integers[name], values[name], distances[name] = decide(node.op, arrays[0])
         else:
-            values[name] = execute(node, inputs)
+            values[name] = execute(node, arrays)
             if isinstance(node.op, TopK):
                 integers[name] = values[name]
     return ReplayResult(integers, {name: values[name].astype(np.float64) for name in graph.outputs}, distances)

@@ -24,10 +24,14 @@ class Console:
         self.terminal = self.out.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
     def stage(self, verb: str, facts: str, seconds: float | None = None, *, style: str = "ok") -> None:
-        """`    Emitted 12 modules, 9 memory files (0.4 s)`: the verb is set right to column 12."""
-        if not self.quiet:
-            took = "" if seconds is None else f" ({duration(seconds)})"
-            print(f"{self._styled(verb.rjust(_VERB_WIDTH), style)} {facts}{took}", file=self.out, flush=True)
+        """`    Emitted 12 modules, 9 memory files (0.4 s)`: the verb ends in column 12; further lines follow."""
+        if self.quiet:
+            return
+        first, *details = facts.splitlines()
+        took = "" if seconds is None else f" ({duration(seconds)})"
+        print(f"{self._styled(verb.rjust(_VERB_WIDTH), style)} {first}{took}", file=self.out, flush=True)
+        for line in details:
+            self.detail(line)
 
     def detail(self, text: str) -> None:
         """A further line of the stage above."""

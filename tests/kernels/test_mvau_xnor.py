@@ -77,4 +77,5 @@ def test_accepts_bipolar_by_bipolar_only() -> None:
     reason = "XNOR needs bipolar inputs and bipolar weights"
     assert MvauXnor.accepts(MatMul(matrix, BIPOLAR), (other,)) == reason
     assert MvauXnor.accepts(MatMul(matrix, parse_type("ternary")), (bipolar,)) == reason
-    assert MvauXnor.accepts(ArgMax(), (bipolar,)) == "it multiplies by a constant matrix only"
+    argmax = ArgMax(1, Tensor(np.zeros(4, dtype=int)))
+    assert MvauXnor.accepts(argmax, (bipolar,)) == "it multiplies by a constant matrix only"

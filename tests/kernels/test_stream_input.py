@@ -20,6 +20,13 @@ from sim.kernel_bench import RTL
 from tests.kernels.area import close
 
 PIXELS = Value("pixels", (784,), BIPOLAR)
+MUTANTS = {
+    "early or late tlast goes unseen": ("s_axis_tlast != last || ", ""),
+    "tkeep goes unseen": (" || s_axis_tkeep != '1", ""),
+    "a short frame is not filled up": ("!last && (fill_q || s_axis_tlast)", "1'b0"),
+    "a long frame is not cut off": ("last && !fill_q && !s_axis_tlast", "1'b0"),
+    "one bad frame spoils the next": ("!last && (bad_q || spoilt)", "bad_q || spoilt"),
+}
 
 
 @pytest.mark.parametrize("index", range(8))
@@ -59,3 +66,14 @@ def test_cost_is_what_yosys_says(elements: int, bits: int, fold: Fold, yosys: No
     kernel = StreamInput.of(Value("x", (elements,), full_range(bits, signed=False))).folded(fold)
     files = [RTL / f"hwgen_{name}.sv" for name in MODULES]
     close(kernel.resources(), synthesise_files(files, "hwgen_stream_input", kernel.parameters(), tmp_path), luts=0.25)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutant_is_rejected(mutant: str, icarus: str, tmp_path: Path, seed: int) -> None:
+    text, other = MUTANTS[mutant]
+    source = (RTL / "hwgen_stream_input.sv").read_text()
+    assert source.count(text) == 1
+    (tmp_path / "hwgen_stream_input.sv").write_text(source.replace(text, other))
+    kernel = StreamInput.of(Value("x", (48,), BIPOLAR)).paced(lanes=4, cycles=12)
+    with pytest.raises(AssertionError, match="seed"):
+        check(kernel, frames=40, seed=seed, work=tmp_path / "run", simulator="icarus", library=tmp_path)

@@ -16,6 +16,13 @@ from sim.bench_stream_output import MODULES, check, random_kernel
 from sim.kernel_bench import RTL
 from tests.kernels.area import close
 
+MUTANTS = {
+    "bad frames get through": ("s_flag_tvalid && !s_flag_tdata", "s_flag_tvalid"),
+    "a frame does not wait for its flag": ("y_valid && s_flag_tvalid && ", "y_valid && "),
+    "one flag a beat": ("y_valid && y_ready && last", "y_valid && y_ready"),
+    "tlast on the first beat": ("m_axis_tlast  = last", "m_axis_tlast  = count_q == '0"),
+}
+
 
 def output(elements: int, bits: int) -> StreamOutput:
     return StreamOutput.of(Value("y", (elements,), full_range(bits, signed=False)))
@@ -43,3 +50,14 @@ def test_cost_is_what_yosys_says(elements: int, bits: int, fold: Fold, yosys: No
     kernel = output(elements, bits).folded(fold)
     files = [RTL / f"hwgen_{name}.sv" for name in MODULES]
     close(kernel.resources(), synthesise_files(files, "hwgen_stream_output", kernel.parameters(), tmp_path), luts=0.25)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutant_is_rejected(mutant: str, icarus: str, tmp_path: Path, seed: int) -> None:
+    text, other = MUTANTS[mutant]
+    source = (RTL / "hwgen_stream_output.sv").read_text()
+    assert source.count(text) == 1
+    (tmp_path / "hwgen_stream_output.sv").write_text(source.replace(text, other))
+    with pytest.raises(AssertionError, match="seed"):
+        check(output(10, 7).paced(lanes=5, cycles=3), frames=40, seed=seed, work=tmp_path / "run",
+              simulator="icarus", library=tmp_path)

@@ -25,7 +25,7 @@ def converter(elements: int, bits: int, source: int, sink: int) -> WidthConverte
     return WidthConverter.between(Value("x", (elements,), full_range(bits, signed=False)), source, sink)
 
 
-@pytest.mark.parametrize("index", range(10))
+@pytest.mark.parametrize("index", range(8))
 def test_regroups_at_every_rate(index: int, icarus: str, tmp_path: Path, seed: int) -> None:
     check_kernel(random_kernel(np.random.default_rng(seed)), seed=seed, work=tmp_path, simulator="icarus")
 
@@ -63,7 +63,7 @@ def test_no_output_beat_before_its_elements_came(elements: int, source: int, sin
 
 
 @pytest.mark.parametrize(("elements", "bits", "source", "sink"), [
-    (60, 6, 1, 1), (60, 5, 2, 10), (64, 3, 8, 1), (40, 6, 4, 1), (21, 2, 4, 1),
+    (60, 5, 2, 10), (64, 3, 8, 1), (21, 2, 4, 1),
     (90, 4, 2, 3), (90, 12, 3, 2), (784, 1, 16, 49), (96, 4, 3, 16), (70, 5, 7, 10),
 ])
 def test_cost_is_what_yosys_says(elements: int, bits: int, source: int, sink: int, yosys: None,

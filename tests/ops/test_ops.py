@@ -9,6 +9,7 @@ from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import BIPOLAR, IntType, full_range
 from hwgen.ops.argmax import ArgMax
+from hwgen.ops.identity import Identity
 from hwgen.ops.integer import int_type
 from hwgen.ops.matmul import MatMul
 from hwgen.ops.threshold import Threshold
@@ -67,3 +68,8 @@ def test_shapes_that_do_not_fit_are_bugs() -> None:
         MatMul(Tensor(np.ones((2, 3))), BIPOLAR).infer([Value("x", (4,), BIPOLAR)])
     with pytest.raises(ValueError, match="does not fit"):
         Threshold(Tensor(np.zeros((2, 2))), Tensor(np.zeros(2)), BIPOLAR).infer([Value("x", (2,), BIPOLAR)])
+
+
+def test_identity_moves_integers_in_any_dtype() -> None:
+    a = np.array([[1.0, -2.0]], dtype=np.float32)
+    assert Identity().compiled([Value("a", (2,), IntType(-4, 4))])(a) is a
