@@ -19,8 +19,9 @@ class Encode:
     """The exact step function from a real input to the first integers, as a table over float64.
 
     code = #(x >= cuts), or N - #(x > ...) where descending; value = type.lo + code (bipolar: 2 code - 1). cuts: float64
-    (1, N) or (elements, N), each the smallest double that reaches its level, so that the comparison of a float32 or
-    float64 x is exact. raw: integer arrays are taken as the integers themselves (an input typed by the user).
+    (1, N) or (elements, N), each the smallest double that reaches its level (the smallest float32 where the quantizer
+    stands directly on the input, see hwgen.exact.single), so that the comparison of a float32 or float64 x is exact.
+    raw: integer arrays are taken as the integers themselves (an input typed by the user).
     """
 
     type: IntType

@@ -1,4 +1,4 @@
-"""The host's first quantizer as a table over float64: exact comparisons for every float32 and float64 input."""
+"""The host's first quantizer as a table over float64, which any float32 or float64 input is compared with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from hwgen.errors import HwgenError
 from hwgen.exact.expression import Condition, Expression, expanded, taken
-from hwgen.exact.quantizer import Quantizer
+from hwgen.exact.quantizer import Quantizer, UniformQuantizer
+from hwgen.exact.single import decided_in_float32, float32_cuts
 from hwgen.exact.surd import Real, sign
 from hwgen.exact.view import View
 from hwgen.host import Encode
@@ -19,7 +20,10 @@ MAX_LEVELS = 1 << 16
 
 
 def encode_of(view: View, quantizer: Quantizer) -> Encode:
-    """The quantizer after the view's expression, as cuts; one row if all elements share it."""
+    """The quantizer after the view's expression, as cuts; one row if all elements share it.
+
+    Directly on the input it is decided in float32 (hwgen.exact.single), after other ops exactly.
+    """
     if quantizer.type.levels > MAX_LEVELS:
         raise HwgenError("wide-input", view.source, f"its quantizer has {quantizer.type.levels} levels; the host's "
                          f"table holds {MAX_LEVELS}", "Type the input with at most 16 bits.")
@@ -29,8 +33,10 @@ def encode_of(view: View, quantizer: Quantizer) -> Encode:
     index = view.channels_last().source_index()
     if index is not None and not shared:
         expression, levels = expression.mapped(taken(index)), levels.mapped(taken(index))
-    rows = [_row(expression, levels, index) for index in range(int(np.prod(shape)))]
     raw = not view.expression.stages or view.expression == View(view.source, view.shape).expression
+    single = raw and decided_in_float32(quantizer)
+    rows = [_float32_row(levels, index) if single else _row(expression, levels, index)
+            for index in range(int(np.prod(shape)))]
     return Encode(quantizer.type, Tensor(np.array([cuts for cuts, _ in rows], dtype=np.float64)),
                   Tensor(np.array([down for _, down in rows])), raw)
 
@@ -41,6 +47,11 @@ def stream_order(view: View) -> Tensor | None:
     if index is None:
         return view.order
     return Tensor(index if view.order is None else view.order.array[index])
+
+
+def _float32_row(quantizer: Quantizer, index: int) -> tuple[list[float], bool]:
+    assert isinstance(quantizer, UniformQuantizer)
+    return float32_cuts(quantizer, index), False
 
 
 def _row(expression: Expression, quantizer: Quantizer, index: int) -> tuple[list[float], bool]:
