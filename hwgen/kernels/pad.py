@@ -94,7 +94,14 @@ class PadUnit(Kernel):
         return (Memory("border", self.border(), self.output_type),)
 
     def resources(self) -> Resources:
-        return resources(self.memories()[0])
+        """Two registers and a LUT a bit for the output, the kept beat, counters, the ROM. Fitted to Yosys."""
+        (height, width, _), *_ = (shape for shape, _ in self.op.infer(self.inputs))
+        counters = sum((n - 1).bit_length() for n in (self.groups, height, width))
+        out = self.output_stream().width
+        kept = self.input_stream().width if self.keeps else 0
+        address = (len(self.border()) - 1).bit_length()
+        return Resources(lut=10 + out + 3 * counters // 2, ff=2 * out + kept + counters + address + 7) + resources(
+            self.memories()[0])
 
     def input_stream(self) -> Stream:
         return Stream(self.input_type, self.inputs[0].elements, self.fold.pe)

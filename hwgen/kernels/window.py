@@ -58,6 +58,11 @@ class WindowUnit(Kernel):
         return max(self.sliding.beats_in, self.sliding.beats_out)
 
     @property
+    def bursts(self) -> int:
+        """None: reads and writes go on by themselves, but where there is hardly a store."""
+        return int(self.sliding.streams)
+
+    @property
     def latency(self) -> int:
         """Cycles from the decision to give a beat to its presentation: the RAM's latch, in block RAM a register too."""
         return 2 if self.ram.block else 1
@@ -75,14 +80,15 @@ class WindowUnit(Kernel):
                 "DEPTH": self.ram.depth, "BLOCK": int(self.ram.block)}
 
     def resources(self) -> Resources:
-        """The ring; two distances, two addresses and the loops' counters. LUTs: fitted to Yosys, within 10 %."""
+        """The ring; two distances, two addresses and the loops' counters. LUTs: fitted to Yosys."""
         sliding, depth = self.sliding, self.ram.depth
         address = (depth - 1).bit_length()
         distance = (depth + max(sliding.moves)).bit_length() + 1
         turns = [sliding.groups, *self.op.kernel, *sliding.positions]
-        counters, loops = sum((n - 1).bit_length() for n in turns), sum(n > 1 for n in turns)
+        counters = sum((n - 1).bit_length() for n in turns)
         wrap = 3 * address if depth != 1 << address else 0
-        control = Resources(lut=(112 + 12 * distance + 40 * loops - 3 * counters) // 8 + wrap,
+        freeing = 5 if sliding.streams else 0
+        control = Resources(lut=(112 + 12 * distance + 40 * address - 3 * counters) // 8 + wrap + freeing,
                             ff=2 * (address + distance) + counters + self.latency)
         return self.ram.resources() + control
 

@@ -14,6 +14,8 @@ from hwgen.kernels.base import Fold
 from hwgen.kernels.pad import PadUnit
 from hwgen.ops.identity import Identity
 from hwgen.ops.pad import Pad
+from hwgen.synth.cells import usage_of
+from hwgen.synth.yosys import run_yosys, unit_of
 from sim.bench_pad import random_kernel
 from sim.kernel_bench import RTL, check_kernel
 
@@ -86,3 +88,22 @@ def test_equal_words_are_one() -> None:
     assert SHAPES["same"].border().shape == (1, 2)
     assert SHAPES["value a channel"].border().shape == (2, 2)
     assert pad((2, 2, 4), (1, 1, 1, 1), [3, 4, 3, 4], IntType(0, 7), 2).border().tolist() == [[3, 4]]
+
+
+AREAS = {
+    "4 bits": pad((24, 24, 48), (1, 1, 1, 1), [0], IntType(0, 15), 12),
+    "ternary": pad((11, 11, 96), (2, 2, 2, 2), [0], BIPOLAR, 32),
+    "values": pad((9, 9, 20), (1, 1, 1, 1), np.random.default_rng(3).integers(-128, 127, 20), IntType(-128, 127), 4),
+    "right": pad((1, 300, 6), (0, 0, 0, 3), [1], IntType(0, 3), 6),
+}
+
+
+@pytest.mark.parametrize("name", AREAS)
+def test_area_estimates(name: str, yosys: None, tmp_path: Path) -> None:
+    kernel = AREAS[name]
+    unit = unit_of(kernel)
+    found = usage_of(run_yosys(unit.write(tmp_path), unit.top, unit.parameters, tmp_path)).resources
+    estimate = kernel.resources()
+    assert estimate.bram18 == found.bram18
+    assert estimate.lut == pytest.approx(found.lut, rel=0.2)
+    assert estimate.ff == pytest.approx(found.ff, rel=0.2)

@@ -11,6 +11,8 @@ from hwgen.kernels.base import Fold
 from hwgen.kernels.buffered import BufferedSchedule
 from hwgen.kernels.sliding import Sliding
 from hwgen.ops.identity import Identity
+from hwgen.synth.cells import usage_of
+from hwgen.synth.yosys import run_yosys, unit_of
 from sim.bench_window import check, pair, random_kernel, tight, window
 from sim.kernel_bench import RTL
 
@@ -109,3 +111,24 @@ def test_other_ops_are_refused() -> None:
     assert kernel.accepts(Identity(), kernel.inputs) == "it slides a window over a map only"
     assert [fold.pe for fold in kernel.foldings()] == [1, 2, 4]
     assert kernel.folded(Fold(4)).ideal * 4 == kernel.folded(Fold(1)).ideal
+
+
+AREAS = {
+    "block": window((26, 26, 64), (3, 3), lanes=16),
+    "deep block": window((60, 60, 8), (5, 5), lanes=2),
+    "lut": window((9, 9, 8), (3, 3), (2, 2), lanes=4),
+    "pool": window((24, 24, 12), (2, 2), (2, 2), lanes=12),
+    "wrap": window((1, 170, 2), (1, 7), (1, 1), (1, 12), lanes=1),
+    "streams": window((15, 15, 12), (1, 1), (2, 2), lanes=6),
+}
+
+
+@pytest.mark.parametrize("name", AREAS)
+def test_area_estimates(name: str, yosys: None, tmp_path: Path) -> None:
+    kernel = AREAS[name]
+    unit = unit_of(kernel)
+    found = usage_of(run_yosys(unit.write(tmp_path), unit.top, unit.parameters, tmp_path)).resources
+    estimate = kernel.resources()
+    assert estimate.bram18 == found.bram18
+    assert estimate.lut == pytest.approx(found.lut, rel=0.2)
+    assert estimate.ff == pytest.approx(found.ff, rel=0.2)
