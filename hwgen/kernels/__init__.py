@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_type_hints
 
 from hwgen.ir.graph import Op, Value
 from hwgen.kernels.argmax import ArgMaxUnit
@@ -34,6 +35,7 @@ def candidates(op: Op, inputs: Sequence[Value]) -> tuple[type[Kernel], ...]:
 
 
 def refusals(op: Op, inputs: Sequence[Value]) -> dict[str, str]:
-    """Why each other kernel cannot: stem to reason."""
-    reasons = ((kernel.stem, kernel.accepts(op, inputs)) for kernel in KERNELS)
+    """Why no kernel for this kind of op can: stem to reason; empty where there is none for it."""
+    able = [kernel for kernel in KERNELS if isinstance(op, get_type_hints(kernel)["op"])]
+    reasons = ((kernel.stem, kernel.accepts(op, inputs)) for kernel in able)
     return {stem: reason for stem, reason in reasons if reason is not None}

@@ -81,10 +81,10 @@ def _refuse_unmapped(graph: Graph) -> None:
         inputs = graph.inputs_of(node)
         if not kernels.candidates(node.op, inputs):
             refused = "; ".join(f"{stem}: {why}" for stem, why in kernels.refusals(node.op, inputs).items())
-            reasons.append(f"{_described(node)} ({refused})")
+            reasons.append(f"{_described(node)} ({refused or 'this version has no kernel for this op'})")
     if reasons:
-        raise HwgenError("unmapped", ", ".join(reasons), "no kernel computes this", "Replace these layers, or run the "
-                         "integer model only: hwgen run.")
+        raise HwgenError("unmapped", ", ".join(reasons), "not built in hardware", "Replace these layers, or run the "
+                         "integer model: hwgen run.")
 
 
 def _refuse_forks(graph: Graph) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from hwgen.ir.graph import Graph
 from hwgen.ir.verify import verify
@@ -14,23 +14,23 @@ from hwgen.passes.thresholds import thresholds
 
 Pass = Callable[[Graph], Graph]
 
-PASSES: tuple[tuple[str, Pass], ...] = (
+TO_INTEGERS: tuple[tuple[str, Pass], ...] = (
     ("canonicalise", canonicalise),
     ("fold-scales", fold_scales),
     ("thresholds", thresholds),
     ("narrow-types", narrow_types),
-    ("map-kernels", map_kernels),
 )
+PASSES = (*TO_INTEGERS, ("map-kernels", map_kernels))
 
 
-def lower(graph: Graph) -> Iterator[tuple[str, Graph]]:
+def lower(graph: Graph, passes: Sequence[tuple[str, Pass]] = PASSES) -> Iterator[tuple[str, Graph]]:
     """Run the passes on a quantized graph; yields ("import", graph), then each pass's name and verified result.
 
-    The folding and the FIFO depths depend on the board and the wished rate: hwgen.passes.fold and size_fifos.
+    TO_INTEGERS is enough for the integer model. The folding and the FIFO depths depend on the board and the wished rate: hwgen.passes.fold and size_fifos.
     """
     verify(graph)
     yield "import", graph
-    for name, run in PASSES:
+    for name, run in passes:
         graph = run(graph)
         verify(graph)
         yield name, graph

@@ -11,6 +11,7 @@ from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import BIPOLAR, REAL, full_range
 from hwgen.kernels import LIBRARY
 from hwgen.ops.quantized import Dense, Relu, Reshape
+from hwgen.ops.quantized_maps import Join
 from hwgen.passes.pipeline import lower
 from tests.networks import quant, random_mlp
 
@@ -34,6 +35,20 @@ def test_a_network_without_layers() -> None:
         list(lower(builder.build(["y"])))
     assert str(error.value) == ("no-layers: a: nothing but the host's quantizer stands between input and output. Build "
                                 "a network with at least one quantized layer.")
+
+
+def test_all_layers_without_a_kernel_are_named_at_once() -> None:
+    builder = GraphBuilder("sum", Level.QUANTIZED)
+    for name in ("x", "y"):
+        builder.add_input(Value(name, (2,), REAL))
+        builder.add(f"q{name}", quant(1.0, full_range(4, True)), [name], [f"a{name}"])
+    builder.add("first", Join(), ["ax", "ay"], ["b"])
+    builder.add("second", Join(), ["b", "ay"], ["c"])
+    with pytest.raises(HwgenError) as error:
+        list(lower(builder.build(["c"])))
+    assert str(error.value) == ("unmapped: Add 'first' (this version has no kernel for this op), Add 'second' (this "
+                                "version has no kernel for this op): not built in hardware. Replace these layers, or run the "
+                                "integer model: hwgen run.")
 
 
 def test_a_value_with_two_consumers() -> None:
