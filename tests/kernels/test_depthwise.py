@@ -10,14 +10,12 @@ import pytest
 from hwgen.ir.graph import Value
 from hwgen.ir.types import IntType, parse_type
 from hwgen.kernels import candidates
-from hwgen.kernels.base import Fold, Resources
+from hwgen.kernels.base import Fold
 from hwgen.kernels.depthwise import DepthwiseUnit
 from hwgen.ops.identity import Identity
-from hwgen.synth.cells import usage_of
-from hwgen.synth.yosys import run_yosys, unit_of
 from sim import bench_depthwise as bench
 from sim.kernel_bench import RTL
-from tests.kernels.area import close
+from tests.kernels.area import close, synthesised
 
 
 def unit(channels: int, taps: int, pe: int, a: str, w: str, seed: int = 0) -> DepthwiseUnit:
@@ -106,11 +104,6 @@ def test_mutants_of_the_ring_fail(mutant: str, icarus: str, tmp_path: Path, seed
     with pytest.raises(AssertionError):
         bench.check(unit(35, 3, 1, "uint4", "int4", seed), seed=seed, work=tmp_path / "run", simulator="icarus",
                     library=library)
-
-
-def synthesised(kernel: DepthwiseUnit, folder: Path) -> Resources:
-    made = unit_of(kernel)
-    return usage_of(run_yosys(made.write(folder), made.top, made.parameters, folder)).resources
 
 
 @pytest.mark.parametrize("case", [  # none of them was used to fit the cost model

@@ -16,10 +16,9 @@ from hwgen.kernels.base import Fold
 from hwgen.kernels.pool import PoolUnit
 from hwgen.ops.identity import Identity
 from hwgen.ops.pool import Pool
-from hwgen.synth.yosys import synthesise_files
 from sim.bench_pool import random_kernel
 from sim.kernel_bench import RTL, check_kernel
-from tests.kernels.area import close
+from tests.kernels.area import close, synthesised
 
 
 def pool(kind: Literal["max", "sum"], channels: int, taps: int, pe: int, a: str, *, falling: bool = False,
@@ -95,8 +94,7 @@ def test_mutants_fail(mutant: str, icarus: str, tmp_path: Path, seed: int) -> No
     whole("sum", (7, 7, 8), 8, "uint4"),
 ], ids=["largest at once", "largest in groups", "sum in groups", "sum of a map"])
 def test_cost_is_what_yosys_says(kernel: PoolUnit, yosys: None, tmp_path: Path) -> None:
-    files = [RTL / "hwgen_pool.sv", RTL / "hwgen_skid.sv"]
-    close(kernel.resources(), synthesise_files(files, "hwgen_pool", kernel.parameters(), tmp_path), luts=0.25, ffs=2)
+    close(kernel.resources(), synthesised(kernel, tmp_path), luts=0.25, ffs=2)
 
 
 def test_schedule_writes_with_the_last_element() -> None:
