@@ -26,7 +26,8 @@ PASSES = (*TO_INTEGERS, ("map-kernels", map_kernels))
 def lower(graph: Graph, passes: Sequence[tuple[str, Pass]] = PASSES) -> Iterator[tuple[str, Graph]]:
     """Run the passes on a quantized graph; yields ("import", graph), then each pass's name and verified result.
 
-    TO_INTEGERS is enough for the integer model. The folding and the FIFO depths depend on the board and the wished rate: hwgen.passes.fold and size_fifos.
+    TO_INTEGERS is enough for the integer model. The folding and the FIFO depths depend on the board and the wished
+    rate: hwgen.passes.fold and size_fifos.
     """
     verify(graph)
     yield "import", graph

@@ -47,8 +47,8 @@ def test_all_layers_without_a_kernel_are_named_at_once() -> None:
     with pytest.raises(HwgenError) as error:
         list(lower(builder.build(["c"])))
     assert str(error.value) == ("unmapped: Add 'first' (this version has no kernel for this op), Add 'second' (this "
-                                "version has no kernel for this op): not built in hardware. Replace these layers, or run the "
-                                "integer model: hwgen run.")
+                                "version has no kernel for this op): not built in hardware. Replace these layers, or "
+                                "run the integer model: hwgen run.")
 
 
 def test_a_value_with_two_consumers() -> None:
