@@ -111,14 +111,13 @@ class Sliding:
     def busiest(self) -> int:
         """The most beats that are stored at once when the busier side never pauses."""
         if self.beats_out >= self.beats_in:
-            taken, freed = self._latest_reads(), np.arange(self.beats_out)
+            taken = self._latest_reads()
+            frames, last = np.divmod(taken - 1, self.beats_out)  # the beat out of the cycle before
         else:
-            taken, freed = np.arange(self.beats_in), self._earliest_writes()
-        period = max(self.beats_in, self.beats_out)
-        frames = np.array([[-2], [-1], [0]])  # a beat in may come while frames before go out
-        times = (freed + frames * period).ravel()
-        kept = np.append(-2 * self.beats_in, (self.released + frames * self.beats_in).ravel())
-        return int((np.arange(self.beats_in) + 1 - kept[np.searchsorted(times, taken)]).max())
+            taken, out = np.arange(self.beats_in), self._earliest_writes()
+            gone = np.searchsorted(np.concatenate([out - self.beats_in, out]), taken) - 1  # there: two frames
+            frames, last = np.divmod(gone - self.beats_out, self.beats_out)
+        return int((np.arange(self.beats_in) + 1 - self.released[last] - frames * self.beats_in).max())
 
     def _latest_reads(self) -> Array:
         """(beats_in,) cycles of the beats in, as late as beats out in every cycle from 0 on allow."""
