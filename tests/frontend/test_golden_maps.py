@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ TUD = ["input", "relu1", "relu2", "relu3"]
 None has no key of its own."""
 NOT_LOWERED = {"lenet_dpu_fixed8"}
 """Read and right in both references; the lowering refuses a Relu between a quantizer and a convolution."""
-MODULES: dict[str, list[str | None]] = {
+MODULES: Mapping[str, Sequence[str | None]] = {
     "act_hardtanh": ["f.0", "f.3.0", "f.6.0"], "act_leaky": ACT, "act_relu6": ACT, "cnn_bias_Int32Bias": CNN,
     "cnn_bias_Int8Bias": CNN, "cnn_asym_wu8_au8": CNN, "cnn_binw_avescale_a4": CNN, "cnn_constscale": CNN,
     "cnn_dpuround_act": CNN,
