@@ -22,8 +22,6 @@ ACT = ["f.0", "f.3.1", "f.6.1"]
 TUD = ["input", "relu1", "relu2", "relu3"]
 """Activation quantizers in graph order: a module with act_quant, or a whole key; :i is the i-th of two calls a frame.
 None has no key of its own."""
-NOT_LOWERED = {"lenet_dpu_fixed8"}
-"""Read and right in both references; the lowering refuses a Relu between a quantizer and a convolution."""
 MODULES: Mapping[str, Sequence[str | None]] = {
     "act_hardtanh": ["f.0", "f.3.0", "f.6.0"], "act_leaky": ACT, "act_relu6": ACT, "cnn_bias_Int32Bias": CNN,
     "cnn_bias_Int8Bias": CNN, "cnn_asym_wu8_au8": CNN, "cnn_binw_avescale_a4": CNN, "cnn_constscale": CNN,
@@ -101,8 +99,7 @@ def test_brevitas_activations(name: str, file: str, models: Path) -> None:
     found = result.outputs[graph.outputs[0]]
     if not lost:
         np.testing.assert_allclose(found, data["output"].reshape(found.shape), rtol=0, atol=FLOAT32_NOISE)
-    if name not in NOT_LOWERED:
-        assert_lowering(graph, data["input"], dict(result.integers))
+    assert_lowering(graph, data["input"], dict(result.integers))
 
 
 def test_number_of_compared_quantizers() -> None:
