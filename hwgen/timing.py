@@ -21,8 +21,11 @@ from hwgen.ir.tensor import Array
 from hwgen.kernels.base import Kernel, Schedule
 from hwgen.kernels.buffered import BufferedSchedule
 
-SWEEPS_BETWEEN_CHECKS = 8
+SWEEPS_BETWEEN_JUMPS = 2
 START, STEP = -1, -2
+
+Place = tuple[int, int]
+"""A line and an index of its events."""
 
 
 @dataclass(frozen=True)
@@ -157,30 +160,77 @@ class Times:
         self.due = self.due or set(range(len(self.at)))
         self.by = [np.full(len(line.positions), START) for line in self.network.lines]
 
-    def settle(self) -> tuple[int, int] | None:
-        """Sweep until nothing moves. If that cannot be: weight and frames of a cycle of causes that is too long."""
+    def settle(self) -> Place | None:
+        """Go on until nothing moves. If that cannot be: an event on a cycle of causes that is too long.
+
+        After some sweeps all events move to where the causes that they have now put them in the end, however many
+        steps away (policy iteration): beats that wait for each other in turns would take a sweep each.
+        """
         order = range(len(self.network.lines))
         for sweep in count(1):
-            moved = [(k, i) for k in (*order, *reversed(order)) if k in self.due and (i := self._relax(k)) is not None]
+            for k in (*order, *reversed(order)):
+                if k in self.due:
+                    self._relax(k)
             if not self.due:
                 return None
-            if sweep % SWEEPS_BETWEEN_CHECKS == 0 and (cycle := self._cycle(*moved[-1])) is not None:
-                return cycle
+            if sweep % SWEEPS_BETWEEN_JUMPS == 0 and (place := self._jump()) is not None:
+                return place
         raise AssertionError("count ends")
 
-    def _relax(self, k: int) -> int | None:
-        """Push the events of one line to where their causes allow them. Returns an event that moved."""
-        line, x, by = self.network.lines[k], self.at[k].copy(), self.by[k].copy()
+    def _jump(self) -> Place | None:
+        """Move all events to where their causes put them. A place on a cycle of causes, which would move for ever."""
+        starts = self._firsts
+        before, weight = (np.concatenate(parts) for parts in zip(*map(self._causes, range(len(self.at))), strict=True))
+        at, every = np.concatenate(self.at), np.arange(starts[-1])
+        roots = before == every
+        moving = np.flatnonzero(~roots)
+        for _ in range(int(starts[-1]).bit_length() + 1):
+            weight[moving] += weight[before[moving]]
+            before[moving] = before[before[moving]]
+            moving = moving[~roots[before[moving]]]
+            if not len(moving):
+                break
+        else:
+            event = int(before[moving[0]])
+            k = int(np.searchsorted(starts, event, side="right")) - 1
+            return k, event - int(starts[k])
+        for k, x in enumerate(np.split(np.maximum(at, at[before] + weight), starts[1:-1])):
+            if (x != self.at[k]).any():
+                self.at[k] = x
+                self.due |= {k, *self.network.moved_by[k]}
+        return None
+
+    def _causes(self, k: int) -> tuple[Array, Array]:
+        """For each event of a line the one that moved it last (itself at START), counted over all lines; the weight."""
+        line, by, first = self.network.lines[k], self.by[k], self._firsts[k]
+        before, weight = first + np.arange(len(by)), np.zeros(len(by), int)
+        steps = np.flatnonzero(by == STEP)
+        before[steps] = first + (steps - 1) % len(by)
+        gaps = np.diff(line.positions, prepend=line.positions[-1] - line.steps + (self.period or 0))
+        weight[steps] = gaps[steps]
+        for number in self.network.rules_of[k]:
+            rule, moved = self.network.rules[number], np.flatnonzero(by == number)
+            n = np.searchsorted(rule.targets, moved)
+            before[moved] = self._firsts[rule.source] + rule.sources[n]
+            weight[moved] = rule.weight - rule.frames[n] * (self.period or 0)
+        return before, weight
+
+    @cached_property
+    def _firsts(self) -> Array:
+        """Where each line starts if all events are counted; last, how many there are."""
+        return np.cumsum([0, *map(len, self.at)])
+
+    def _relax(self, k: int) -> None:
+        """Push the events of one line to where their causes allow them."""
+        line, x = self.network.lines[k], self.at[k].copy()
         for number in self.network.rules_of[k]:
             rule = self.network.rules[number]
-            _raise(x, by, rule.targets, self._least(rule), number)
-        self._in_order(line, x, by)
-        moved = np.flatnonzero(x != self.at[k])
-        self.at[k], self.by[k] = x, by
+            _raise(x, self.by[k], rule.targets, self._least(rule), number)
+        self._in_order(line, x, self.by[k])
         self.due.discard(k)
-        if len(moved):
+        if (x != self.at[k]).any():
+            self.at[k] = x
             self.due |= self.network.moved_by[k]
-        return int(moved[-1]) if len(moved) else None
 
     def _in_order(self, line: Line, x: Array, by: Array) -> None:
         p, every = line.positions, np.arange(len(x))
@@ -196,27 +246,18 @@ class Times:
             return np.where(rule.frames > 0, 0, least)
         return np.asarray(least - rule.frames * self.period)
 
-    def _cycle(self, line: int, index: int) -> tuple[int, int] | None:
-        """Follow the causes of an event back. If they close a cycle, it is one that moves itself for ever."""
-        place = (line, index)
-        seen: dict[tuple[int, int], int] = {}
-        trail: list[Cause] = []
-        while place not in seen:
-            seen[place] = len(trail)
-            cause = self._cause(*place)
-            if cause is None:
-                return None
-            trail.append(cause)
-            place = (cause.line, cause.index)
-        loop = trail[seen[place] :]
-        weight, frames = sum(c.weight for c in loop), sum(c.frames for c in loop)
-        return (weight, frames) if weight > frames * (self.period or 0) else None
+    def cycle(self, place: Place) -> tuple[int, int]:
+        """Weight and frames of the cycle of causes that an event lies on."""
+        at, weight, frames = place, 0, 0
+        while True:
+            cause = self._cause(*at)
+            at, weight, frames = (cause.line, cause.index), weight + cause.weight, frames + cause.frames
+            if at == place:
+                return weight, frames
 
-    def _cause(self, k: int, i: int) -> Cause | None:
+    def _cause(self, k: int, i: int) -> Cause:
         """What moved event i of line k last."""
         line, by = self.network.lines[k], int(self.by[k][i])
-        if by == START:
-            return None
         p = line.positions
         if by == STEP:
             return Cause(k, (i or len(p)) - 1, int(p[i] - p[i - 1] + (0 if i else line.steps)), int(i == 0))
@@ -244,8 +285,8 @@ def runs_at(network: Network, period: int, start: Sequence[Array] = (), changed:
 def interval(network: Network) -> int:
     """The steady-state cycles between frames. RuntimeError where the network deadlocks."""
     period = network.bottleneck
-    while (cycle := Times(network, period).settle()) is not None:
-        weight, frames = cycle
+    while (place := (times := Times(network, period)).settle()) is not None:
+        weight, frames = times.cycle(place)
         if frames <= 0:
             raise RuntimeError(f"the streams between {', '.join(line.name for line in network.lines)} deadlock")
         period = -(-weight // frames)
@@ -270,7 +311,7 @@ def schedule_of(node: Node) -> Schedule:
 
 
 def lines_of(node: Node, schedule: Schedule) -> tuple[Line, ...]:
-    """The compressed schedule of a node's kernel: one line, of a buffered one that of its reads and that of its writes."""
+    """A compressed schedule: one line, or two where reads and writes go on by themselves."""
     reads, writes = np.array(schedule.reads, dtype=bool), np.array(schedule.writes, dtype=bool)
     if isinstance(schedule, BufferedSchedule):
         ins, outs, none = np.arange(len(reads)), np.arange(len(writes)), np.arange(0)

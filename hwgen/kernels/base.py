@@ -196,6 +196,11 @@ class Kernel(Op):
     def ideal(self) -> int:
         """The lower bound of `cycles` that docs/contract.md section 9 states for this kernel."""
 
+    @property
+    def bursts(self) -> int:
+        """Equal parts of a frame that it takes at once each; 0 where its own store evens out what comes and goes."""
+        return 1
+
     @abstractmethod
     def resources(self) -> Resources:
         """The cost model's estimate of the whole kernel, ROMs included."""

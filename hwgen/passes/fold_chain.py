@@ -20,7 +20,7 @@ from hwgen.passes.fold_options import Cost, Option, Priced, options, undominated
 from hwgen.passes.plumbing import between, waiting
 
 Source = tuple[int, int]
-"""Where a stream comes from: its lanes, and the cycles over which a frame comes."""
+"""Where a stream comes from: its lanes, and the cycles over which a frame comes (0: it waits where it comes from)."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Problem:
                 if entry not in arrivals:
                     arrivals[entry] = self._arrive(starts, layer.stream, choice, cycles)
                 cost, before = arrivals[entry]
-                end = (choice.lanes_out, choice.cycles if layer.stream is None else cycles)
+                end = _source(choice, layer, cycles)
                 if end not in ends or cost + priced.cost < ends[end].cost:
                     ends[end] = Path(cost + priced.cost, choice, before)
         return min(ends.values(), key=lambda path: path.cost).unrolled()
@@ -156,7 +156,7 @@ class Problem:
     def joint(self, stream: Value, source: Source, sink: Option, cycles: int) -> Resources:
         """Converter and FIFO before a layer. Evaluated once for each pair of lanes and depth."""
         lanes, span = source
-        stored = waiting(stream.elements, -(-stream.elements // sink.lanes_in), sink.cycles, span, cycles)
+        stored = waiting(stream.elements, -(-stream.elements // sink.lanes_in), sink.cycles, span, cycles, sink.bursts)
         narrow = min(lanes, sink.lanes_in)
         key = (stream.name, lanes, sink.lanes_in, -(-stored // narrow))
         if key not in self.joints:
@@ -169,7 +169,12 @@ class Problem:
         for chain in self.chains:
             for before, layer in pairwise(chain):
                 first, sink = chosen[before.node.name], chosen[layer.node.name]
-                span = first.cycles if before is chain[0] else cycles
                 assert layer.stream is not None
-                used += self.joint(layer.stream, (first.lanes_out, span), sink, cycles)
+                used += self.joint(layer.stream, _source(first, before, cycles), sink, cycles)
         return used
+
+
+def _source(choice: Option, layer: Layer, cycles: int) -> Source:
+    """A layer's output as the next one sees it: the first of a chain goes at its own pace, others at the chain's."""
+    span = choice.cycles if layer.stream is None else cycles
+    return choice.lanes_out, span if choice.bursts else 0

@@ -21,13 +21,14 @@ class LayerFold(Fold):
 
 @dataclass(frozen=True)
 class Option:
-    """One kernel at one folding. lanes: elements per beat at its input and its output."""
+    """One kernel at one folding. lanes: elements per beat at its input and its output; bursts: of the kernel."""
 
     kernel: Kernel
     cycles: int
     resources: Resources
     lanes_in: int
     lanes_out: int
+    bursts: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def legal_folds(kernel: Kernel) -> tuple[Fold, ...]:
 
 def option(kernel: Kernel) -> Option:
     """Evaluate one folded kernel."""
-    return Option(kernel, kernel.cycles, kernel.resources(), kernel.input_stream().lanes, kernel.output_stream().lanes)
+    return Option(kernel, kernel.cycles, kernel.resources(), kernel.input_stream().lanes, kernel.output_stream().lanes,
+                  kernel.bursts)
 
 
 def options(node: Node) -> tuple[Option, ...]:

@@ -22,13 +22,16 @@ def fifo(value: Value, lanes: int, depth: int) -> Kernel:
     return min(made, key=lambda kernel: _luts(kernel.resources()))
 
 
-def waiting(elements: int, beats: int, busy: int, span: int, cycles: int) -> int:
+def waiting(elements: int, beats: int, busy: int, span: int, cycles: int, bursts: int = 1) -> int:
     """Elements of a frame that wait before a kernel, which is close to what hwgen.passes.size_fifos finds.
 
-    They come evenly over `span` cycles; the kernel, busy for `busy` of every `cycles` cycles, takes them as `beats`
-    beats one a cycle, and can wait for them only as long as it is idle.
+    They come evenly over `span` cycles (0: they wait where they come from); the kernel, busy for `busy` of every
+    `cycles` cycles, takes them as `beats` beats one a cycle, and can wait for them only as long as it is idle. With
+    several bursts a frame (Kernel.bursts) this is so in each of them.
     """
-    return max(0, -(-elements * (span - beats - (cycles - busy)) // span))
+    if not (span and bursts):
+        return 0
+    return max(0, -(-elements * (span - beats - (cycles - busy)) // (span * bursts)))
 
 
 def between(value: Value, source: int, sink: int, stored: int) -> Resources:
