@@ -231,6 +231,8 @@ class Times:
         if (x != self.at[k]).any():
             self.at[k] = x
             self.due |= self.network.moved_by[k]
+            if self.period is not None and line.steps > self.period:
+                self.due.add(k)
 
     def _in_order(self, line: Line, x: Array, by: Array) -> None:
         p, every = line.positions, np.arange(len(x))
