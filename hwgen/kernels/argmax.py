@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hwgen.ir.graph import Op, Value
+from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
 from hwgen.kernels.lanes import divisors
@@ -82,19 +83,43 @@ class ArgMaxUnit(Kernel):
         return (Memory("offsets", self.op.offset.array.reshape(-1, self.fold.pe), self.offset_type),)
 
     def resources(self) -> Resources:
-        """Products, sums, the tree's nodes, the running maximum, output register and control."""
+        """Products, sums, the tree, the running maximum, output register and control."""
         (offsets,) = self.memories()
-        lanes, score, index = self.fold.pe, self.score_bits, self.output_type.bits
-        beats, plain = self.cycles, self.op.multiplier == 1
-        adders = self.op.multiplier.bit_count() - 1
-        lane = Resources(lut=(0 if plain else adders * score) + (score if offsets.words.any() else 0),
-                         ff=score + (self.input_type.bits if plain else score))
-        node = Resources(lut=score + -(-score // 2) + index // 2, ff=score + index // 2)
-        running = Resources(lut=score + -(-score // 2) + 2 * index, ff=score + 2 * index) if beats > 1 else Resources()
-        address = (beats - 1).bit_length()
-        own = Resources(lut=2 * address + 6, ff=2 * address + 3 + (lanes - 1).bit_length())
-        rom = rom_of(offsets, column_keys(offsets.words, offsets.type.bits))
-        return sum([lane] * lanes + [node] * (lanes - 1), own) + running + rom + skid(index)
+        keys = column_keys(offsets.words, offsets.type.bits)
+        score, index, beats = self.score_bits, self.output_type.bits, self.cycles
+        address, control = (beats - 1).bit_length(), Resources(lut=2, ff=self.latency - 1 + index)
+        if beats > 1:
+            counters = address * (2 if self.fold.pe == 1 else 3)
+            control += Resources(lut=counters + 5 + -(-score // 2), ff=counters + score)
+        elif self.fold.pe > 1:  # nobody reads the largest score itself
+            control += Resources(lut=-score, ff=-score)
+        return self._lanes(keys) + self._tree(bool(keys.any())) + control + rom_of(offsets, keys) + skid(index)
+
+    def _lanes(self, keys: Array) -> Resources:
+        """Products and sums; 1.4 LUTs a bit for each addition of a product, half a LUT for one bit of a constant."""
+        lanes, score, plain = self.fold.pe, self.score_bits, self.op.multiplier == 1
+        width = self.input_type.bits if plain else score
+        product = round(1.4 * score * (self.op.multiplier.bit_count() - 1))
+        if not keys.any():
+            return Resources(lut=lanes * product, ff=lanes * 2 * width)
+        add = score if bool((keys > 1).any()) else score // 2
+        return Resources(lut=lanes * (product + add), ff=lanes * (width + score))
+
+    def _tree(self, offsets: bool) -> Resources:
+        """Comparator and multiplexer of each pair; where an odd score just waits, three registers become an SRL."""
+        score, nodes, waiting = self.score_bits, self.fold.pe, 1 if offsets else 2
+        total = Resources()
+        for level in range(1, self.fold.pe.bit_length() + 1):
+            pairs = nodes // 2
+            total += Resources(lut=pairs * (score + -(-score // 2) + level), ff=pairs * (score + level))
+            if nodes % 2 and nodes > 1:
+                waiting += 1
+                total += Resources(ff=score) if waiting < 3 else Resources(lut=score * (waiting == 3),
+                                                                           ff=-2 * score * (waiting == 3))
+            else:
+                waiting = 1
+            nodes = -(-nodes // 2)
+        return total
 
     def input_stream(self) -> Stream:
         return Stream(self.input_type, self.classes, self.fold.pe)

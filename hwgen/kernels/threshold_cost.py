@@ -12,11 +12,17 @@ from hwgen.ir.tensor import Array
 from hwgen.kernels.base import Memory, Resources
 from hwgen.kernels.rom import block_rams
 
-SLACK_WORDS, TIGHT_WORDS = 16, 64
-"""Words of a bit column in a LUT. Beside slower logic Yosys misses the six-input form, which holds 64."""
+TIGHT_WORDS = 64
+"""Words of a bit column in a LUT6."""
+
 
 _SALT = np.random.default_rng(1).integers(1, 1 << 62, 1 << 12).astype(np.uint64)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def slack_words(depth: int) -> int:
+    """Words of a bit column in a LUT beside slower logic, where Yosys misses the six-input form."""
+    return 16 if depth <= 64 else 13
 
 
 def column_keys(words: Array, bits: int) -> Array:

@@ -98,10 +98,9 @@ class ThresholdSearch(StepKernel):
         keys = column_keys(words, self.input_type.hull(self.threshold_type).bits)
         value, fold = lanes * self.input_type.bits, (self.folds - 1).bit_length() * (not last)
         carried = (value + fold) * (1 + (not last)) + lanes * (2 * j + 1)
-        if block:
-            bits = self.threshold_type.bits
-            behind = Resources(ff=carried + value + fold + lanes * (j + bits),
-                               bram18=lanes * block_rams(len(words), bits))
+        if block:  # three registers in a row become an SRL
+            bits, delayed = self.threshold_type.bits, value + fold + lanes * j
+            behind = Resources(lut=delayed, ff=lanes * (bits + 1), bram18=lanes * block_rams(len(words), bits))
             return behind + Resources(lut=comparators(keys[:, None, :]))
         own = keys + np.arange(lanes, dtype=np.uint64)[:, None] * (keys > 1)
         return logic_rom(len(words), own) + Resources(lut=comparators(keys[:, None, :]), ff=carried)
