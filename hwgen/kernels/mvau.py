@@ -159,7 +159,7 @@ class Mvau(Kernel):
         """The ROM and, behind block RAM, one more register: without its words, but where they are few (see below)."""
         depth, width = self.cycles, self.fold.pe * self.fold.simd * self.op.weight_type.bits
         if self.rom_style == "block":
-            return Resources(bram18=rom.block_rams(depth, width), ff=width)
+            return rom.block_rom(depth, width) + Resources(ff=width)
         if depth > SHALLOW:
             banks = -(-depth // 64)
             multiplexers = width * _BANK_MULTIPLEXERS.get(banks, -(-banks // 4))
