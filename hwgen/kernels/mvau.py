@@ -217,7 +217,7 @@ COUNTED_BITS = 1 << 17
 def weight_rom(style: str, depth: int, width: int, memory: Callable[[], Memory]) -> Resources:
     """A ROM and, behind block RAM, one more register: without its words, but where they are few (see below)."""
     if style == "block":
-        return Resources(bram18=rom.block_rams(depth, width), ff=width)
+        return rom.block_rom(depth, width) + Resources(ff=width)
     if depth > SHALLOW:
         banks = -(-depth // 64)
         multiplexers = width * _BANK_MULTIPLEXERS.get(banks, -(-banks // 4))

@@ -10,7 +10,8 @@ LUTS_PER_BRAM18 = 190
 
 def style(depth: int, width: int) -> str:
     """The cheaper form of a ROM of `depth` words of `width` bits: "block" or "distributed"."""
-    return "block" if lut_rom(depth, width) > LUTS_PER_BRAM18 * block_rams(depth, width) else "distributed"
+    block = block_rom(depth, width)
+    return "block" if lut_rom(depth, width) > block.lut + LUTS_PER_BRAM18 * block.bram18 else "distributed"
 
 
 def lut_rom(depth: int, width: int) -> int:
@@ -27,8 +28,20 @@ def block_rams(depth: int, width: int) -> int:
     return min(-(-depth // words) * min(-(-width // half), 2 * -(-width // full)) for words, half, full in _ASPECTS)
 
 
+def block_rom(depth: int, width: int) -> Resources:
+    """A ROM in block RAM as Yosys packs it: k words side by side in a row, then a multiplexer of k words.
+
+    It takes the fewest BRAM18, then the smallest k (29 shapes of 100 to 16384 words agree exactly).
+    """
+    forms = [(words, bits, count) for words, half, full in _ASPECTS for bits, count in ((half, 1), (full, 2))]
+    forms.append((2 * _ASPECTS[-1][0], 1, 2))
+    bram18, ways = min((count * -(-(-(-depth // words) * width) // bits), -(-depth // words))
+                       for words, bits, count in forms)
+    return Resources(lut=width * -(-ways // 4) if ways > 1 else 0, ff=(ways - 1).bit_length(), bram18=bram18)
+
+
 def resources(memory: Memory) -> Resources:
     """LUTs or block RAM of one hwgen_rom, its output register included."""
     if memory.style == "block":
-        return Resources(bram18=block_rams(memory.depth, memory.width))
+        return block_rom(memory.depth, memory.width)
     return Resources(lut=lut_rom(memory.depth, memory.width), ff=memory.width if memory.depth > 1 else 0)

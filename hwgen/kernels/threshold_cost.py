@@ -10,10 +10,10 @@ import numpy as np
 
 from hwgen.ir.tensor import Array
 from hwgen.kernels.base import Memory, Resources
-from hwgen.kernels.rom import block_rams
+from hwgen.kernels.rom import block_rom
 
-TIGHT_WORDS = 64
-"""Words of a bit column in a LUT6."""
+TIGHT_WORDS, DEEP_WORDS = 64, 44
+"""Words of a bit column in a LUT6; the average where several LUTs are joined."""
 
 
 _SALT = np.random.default_rng(1).integers(1, 1 << 62, 1 << 12).astype(np.uint64)
@@ -37,7 +37,7 @@ def column_keys(words: Array, bits: int) -> Array:
 def rom_of(memory: Memory, keys: Array, words: int = TIGHT_WORDS) -> Resources:
     """A ROM and its output register; behind block RAM one more. words: in a LUT."""
     if memory.style == "block":
-        return Resources(bram18=block_rams(memory.depth, memory.width), ff=memory.width)
+        return block_rom(memory.depth, memory.width) + Resources(ff=memory.width)
     return logic_rom(memory.depth, keys, words)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Memory, Resources
-from hwgen.kernels.rom import block_rams, style
+from hwgen.kernels.rom import block_rom, style
 from hwgen.kernels.step import StepKernel
-from hwgen.kernels.threshold_cost import column_keys, comparators, logic_rom, rom_of, skid
+from hwgen.kernels.threshold_cost import DEEP_WORDS, TIGHT_WORDS, column_keys, comparators, logic_rom, rom_of, skid
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ class ThresholdSearch(StepKernel):
         carried = (value + fold) * (1 + (not last)) + lanes * (2 * j + 1)
         if block:  # three registers in a row become an SRL
             bits, delayed = self.threshold_type.bits, value + fold + lanes * j
-            behind = Resources(lut=delayed, ff=lanes * (bits + 1), bram18=lanes * block_rams(len(words), bits))
-            return behind + Resources(lut=comparators(keys[:, None, :]))
+            behind = Resources(lut=delayed + comparators(keys[:, None, :]), ff=lanes * (bits + 1))
+            return sum([block_rom(len(words), bits)] * lanes, behind)
         own = keys + np.arange(lanes, dtype=np.uint64)[:, None] * (keys > 1)
-        return logic_rom(len(words), own) + Resources(lut=comparators(keys[:, None, :]), ff=carried)
+        packed = TIGHT_WORDS if len(words) <= TIGHT_WORDS else DEEP_WORDS
+        return logic_rom(len(words), own, packed) + Resources(lut=comparators(keys[:, None, :]), ff=carried)

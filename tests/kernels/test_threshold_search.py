@@ -104,6 +104,7 @@ def test_mutant_is_rejected(mutant: str, icarus: str, tmp_path: Path, seed: int)
 
 @pytest.mark.parametrize(("channels", "pe", "levels", "bits", "down"), [
     (64, 4, 15, 12, 0.0), (32, 1, 255, 14, 0.5), (16, 2, 63, 18, 0.0),
+    (48, 1, 255, 19, 0.0),  # block RAM with three and more words side by side
 ])
 def test_cost_is_what_yosys_says(channels: int, pe: int, levels: int, bits: int, down: float, yosys: None,
                                  tmp_path: Path) -> None:
