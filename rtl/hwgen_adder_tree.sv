@@ -20,6 +20,8 @@ module hwgen_adder_tree #(
 `endif
 `endif
   localparam int LEVELS = $clog2(N);
+  logic unused_d;  // modulo 2**OUT_WIDTH, bits of an element above OUT_WIDTH do not count
+  assign unused_d = &{1'b0, d};
 
   // Bits of a sum of that level, and where the level begins in a vector of all levels (level 1 lowest).
   function automatic integer width(input integer level);

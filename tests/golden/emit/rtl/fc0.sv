@@ -35,6 +35,7 @@ module fc0 (
         .SIMD(1),
         .ACC_WIDTH(3),
         .ROM_REG(0),
+        .STORE_BLOCK(0),
         .DOT_LATENCY(1)
     ) kernel (
         .clk(clk),

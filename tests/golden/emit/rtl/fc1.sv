@@ -41,8 +41,9 @@ module fc1 (
         .W_BIPOLAR(0),
         .ACC_WIDTH(4),
         .ROM_REG(0),
-        .PLANES(1),
-        .DOT_LATENCY(2)
+        .STORE_BLOCK(0),
+        .PLANES(0),
+        .DOT_LATENCY(1)
     ) kernel (
         .clk(clk),
         .rst(rst),
