@@ -19,7 +19,7 @@ from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Array
 from hwgen.model import IntegerModel
 from hwgen.names import Names
-from hwgen.passes.pipeline import PASSES, TO_INTEGERS, lower
+from hwgen.passes.pipeline import TO_INTEGERS, lower
 from hwgen.passes.size_fifos import size_fifos
 from hwgen.report.console import Console, count
 from hwgen.simulate import simulate
@@ -48,7 +48,7 @@ def run_network(options: RunOptions, console: Console) -> Exit:
     imported = load(options.model, options.imports)
     for warning in imported.warnings:
         console.warning(warning)
-    *_, (_, graph) = lower(imported.graph, PASSES if options.engine == "rtl" else TO_INTEGERS)
+    *_, (_, graph) = lower(imported.graph, None if options.engine == "rtl" else TO_INTEGERS)
     model = IntegerModel(graph)
     inputs = load_inputs(options.inputs, {port.name: port for port in model.input_ports})
     files = output_files(options.outputs, [port.name for port in model.output_ports])

@@ -23,15 +23,15 @@ TO_INTEGERS: tuple[tuple[str, Pass], ...] = (
 PASSES = (*TO_INTEGERS, ("map-kernels", map_kernels))
 
 
-def lower(graph: Graph, passes: Sequence[tuple[str, Pass]] = PASSES) -> Iterator[tuple[str, Graph]]:
+def lower(graph: Graph, passes: Sequence[tuple[str, Pass]] | None = None) -> Iterator[tuple[str, Graph]]:
     """Run the passes on a quantized graph; yields ("import", graph), then each pass's name and verified result.
 
-    TO_INTEGERS is enough for the integer model. The folding and the FIFO depths depend on the board and the wished
-    rate: hwgen.passes.fold and size_fifos.
+    passes: all of PASSES, or TO_INTEGERS, enough for the integer model. The folding and the FIFO depths depend on the
+    board and the wished rate: hwgen.passes.fold and size_fifos.
     """
     verify(graph)
     yield "import", graph
-    for name, run in passes:
+    for name, run in PASSES if passes is None else passes:
         graph = run(graph)
         verify(graph)
         yield name, graph

@@ -5,6 +5,7 @@ sim/design.json describes the streams, sim/vectors.npz holds the integers of eve
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import zipfile
@@ -87,11 +88,15 @@ def read(build: Path) -> tuple[Design, dict[str, Array], dict[str, Array]]:
 
 
 def _save(path: Path, arrays: Mapping[str, Array]) -> None:
-    """np.savez_compressed at the fastest level: the windows of maps repeat every pixel, which any level finds."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    """np.savez_compressed at the fastest level: the windows of maps repeat every pixel, which any level finds.
+
+    Members carry no time of day, so that two builds are byte-identical.
+    """
+    with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
+            data = io.BytesIO()
+            np.lib.format.write_array(data, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), data.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=1)
 
 
 def _wire(design: Design, value: str) -> Wire:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -87,8 +86,7 @@ def test_a_kernel_without_memories_has_no_files() -> None:
     assert "hwgen_rom" not in kernel_wrapper("fc", fake(), "mem/")
 
 
-def test_a_million_weights_take_no_second(seed: int) -> None:
+def test_a_million_weights_are_a_file(seed: int) -> None:
     kernel = fake(random_memory(np.random.default_rng(seed), "weights", 16384, 64, full_range(4, True)))
-    start = time.process_time()
-    memory_files("fc", kernel)
-    assert time.process_time() - start < 1.0
+    (text,) = memory_files("fc", kernel).values()
+    assert text.count("\n") == 16384
