@@ -17,7 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT.parent / "shared" / "models"
-SLOW_FOLDERS = ("tests/e2e", "tests/formal", "tests/rtl", "tests/sim", "tests/synth")
+SLOW_FOLDERS = ("tests/e2e", "tests/formal", "tests/frontend/test_golden_maps.py", "tests/rtl", "tests/sim",
+                "tests/synth")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
