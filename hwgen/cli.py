@@ -82,7 +82,7 @@ def hwgen() -> None:
 @debug_flag
 def build(model: Path, target: Target, frames: int | None, inputs: tuple[str, ...], imports: ImportOptions,
           until: str | None, synth: bool, check: bool, seed: int, out: Path | None) -> int:
-    """Build MODEL (QONNX) for a board: RTL, verified against the integer model, with a report."""
+    """Build MODEL (QONNX, QCDQ or FINN-ONNX) for a board: RTL, verified against the integer model, with a report."""
     from hwgen.build import BuildOptions, Stage, build_model
     from hwgen.report.console import Console
 

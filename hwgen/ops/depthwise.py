@@ -11,6 +11,7 @@ from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import IntType, Type
 from hwgen.ops.integer import IntegerOp, int_type
+from hwgen.ops.matmul import sum_hull
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,7 @@ class Depthwise(IntegerOp):
 
     def accumulator_type(self, x: IntType) -> IntType:
         """The exact hull of every partial sum and of zero, from the actual weights."""
-        w = self.weight.array.astype(object)
-        high = np.maximum(w * x.hi, w * x.lo).clip(min=0).sum(axis=1)
-        low = np.minimum(w * x.hi, w * x.lo).clip(max=0).sum(axis=1)
-        return IntType(int(low.min()), int(high.max()))
+        return sum_hull(self.weight, x.lo, x.hi)
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         (x,) = inputs

@@ -38,7 +38,7 @@ class MatMul(IntegerOp):
 
         Zero is included: an accumulator starts there, and partial sums of any order stay inside.
         """
-        return _hull(self.weight, x.lo, x.hi)
+        return sum_hull(self.weight, x.lo, x.hi)
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         (x,) = inputs
@@ -71,8 +71,8 @@ class MatMul(IntegerOp):
 
 
 @lru_cache(maxsize=1024)
-def _hull(weight: Tensor, lo: int, hi: int) -> IntType:
-    """Of a sum of weights times values in lo..hi, from zero; asked once for each folding that is tried."""
+def sum_hull(weight: Tensor, lo: int, hi: int) -> IntType:
+    """The hull over all rows of sums of weights times values in lo..hi, from zero; cached, as every folding asks."""
     fits = int(np.abs(weight.array).max(initial=0)) * max(abs(lo), abs(hi)) * weight.shape[1] < 1 << 62
     w = weight.array if fits else weight.array.astype(object)
     high = np.maximum(w * hi, w * lo).clip(min=0).sum(axis=1)
