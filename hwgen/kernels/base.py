@@ -219,8 +219,16 @@ class Kernel(Op):
 
     @abstractmethod
     def input_stream(self) -> Stream:
-        """Layout of a frame at s_axis."""
+        """Layout of a frame at s_axis; of one with several inputs: at its first, s0_axis."""
 
     @abstractmethod
     def output_stream(self) -> Stream:
-        """Layout of a frame at m_axis."""
+        """Layout of a frame at m_axis; of one with several outputs: at its first, m0_axis."""
+
+    def input_streams(self) -> tuple[Stream, ...]:
+        """Layout of a frame at each input, in the node's order: s_axis, or s0_axis, s1_axis, ..."""
+        return (self.input_stream(),)
+
+    def output_streams(self) -> tuple[Stream, ...]:
+        """Layout of a frame at each output, in the node's order: m_axis, or m0_axis, m1_axis, ..."""
+        return (self.output_stream(),)
