@@ -314,7 +314,7 @@ def schedule_of(node: Node) -> Schedule:
 
 def lines_of(node: Node, schedule: Schedule) -> tuple[Line, ...]:
     """A compressed schedule: one line, or two where reads and writes go on by themselves."""
-    reads, writes = np.array(schedule.reads, dtype=bool), np.array(schedule.writes, dtype=bool)
+    (reads,), (writes,) = schedule.reads, schedule.writes
     if isinstance(schedule, BufferedSchedule):
         ins, outs, none = np.arange(len(reads)), np.arange(len(writes)), np.arange(0)
         return (Line(node.name, len(ins), schedule.delay, ins, ins, none),

@@ -121,8 +121,9 @@ def _full_rate(schedule: Schedule, frames: int) -> tuple[int, Sequence[int]]:
     if isinstance(schedule, BufferedSchedule):
         reads, writes = schedule.at_full_rate(frames)
         return reads[0], writes
-    return schedule.reads.index(True), [frame * schedule.steps + step for frame in range(frames)
-                                        for step in range(schedule.steps) if schedule.writes[step]]
+    writes = np.flatnonzero(schedule.writes[0]).tolist()
+    return int(np.argmax(schedule.reads[0])), [frame * schedule.steps + step for frame in range(frames)
+                                               for step in writes]
 
 
 def library_files(text: str, folders: Sequence[Path]) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType
-from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
+from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule, every_step, one_port
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.step import value_parameters
 from hwgen.kernels.threshold_cost import column_keys, rom_of, skid
@@ -71,7 +71,7 @@ class ArgMaxUnit(Kernel):
         return 4 + (self.fold.pe - 1).bit_length()
 
     def schedule(self) -> Schedule:
-        return Schedule((True,) * self.cycles, (False,) * (self.cycles - 1) + (True,), self.latency)
+        return Schedule(every_step(self.cycles), one_port((False,) * (self.cycles - 1) + (True,)), self.latency)
 
     def parameters(self) -> dict[str, int]:
         kind = self.offset_type

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from hwgen.ir.graph import Level, Op, Value
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType, Type
@@ -105,22 +108,32 @@ def memory_ports(memories: Sequence[Memory]) -> tuple[MemoryPort, ...]:
     return tuple(MemoryPort(name, slots) for name, slots in ports.items())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """The exact unstalled timing of one frame: what FIFO sizing simulates.
 
-    A frame is a sequence of `steps` cycles. reads[i] and writes[i] tell whether step i takes an input beat and gives
-    an output beat; the kernel stops at step i until it can. `delay` cycles pass between a write's step and its output
-    beat.
+    A frame is a sequence of `steps` cycles. reads: (inputs, steps), writes: (outputs, steps), booleans; row i belongs
+    to port i of the node. They tell at which ports a step takes a beat and gives one; the kernel stops at a step until
+    it can do all of that. `delay` cycles pass between a write's step and its output beat.
     """
 
-    reads: tuple[bool, ...]
-    writes: tuple[bool, ...]
+    reads: Array
+    writes: Array
     delay: int
 
     @property
     def steps(self) -> int:
-        return len(self.reads)
+        return int(self.reads.shape[1])
+
+
+def every_step(steps: int, ports: int = 1) -> Array:
+    """(ports, steps), all true: a beat at each port in each step."""
+    return np.broadcast_to(np.True_, (ports, steps))
+
+
+def one_port(beats: ArrayLike, repeats: int = 1) -> Array:
+    """(1, steps * repeats): the steps of the only port, which are so many times the given ones."""
+    return np.tile(np.asarray(beats, bool), repeats)[np.newaxis]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from hwgen.ir.tensor import Array
 from hwgen.kernels.base import Schedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BufferedSchedule(Schedule):
     """Two sequences of steps: one that reads in each step, one that writes in each step, a cycle each.
+
+    One port on either side; reads: (1, beats in), writes: (1, beats out), all true.
 
     A write comes at least one cycle after the read needs[write] of its frame, a read at least one cycle after the
     write frees[read]; both hold indices within the frame, and negative ones in frees are writes of frames before
@@ -22,19 +24,27 @@ class BufferedSchedule(Schedule):
 
     @property
     def steps(self) -> int:
-        return max(len(self.reads), len(self.writes))
+        return max(self.beats_in, self.beats_out)
+
+    @property
+    def beats_in(self) -> int:
+        return int(self.reads.shape[1])
+
+    @property
+    def beats_out(self) -> int:
+        return int(self.writes.shape[1])
 
     def at_full_rate(self, frames: int) -> tuple[list[int], list[int]]:
         """Cycles of all reads and all writes of the first frames after a reset, when neither side ever waits."""
         reads: list[int] = []
         writes: list[int] = []
-        while len(writes) < frames * len(self.writes):
+        while len(writes) < frames * self.beats_out:
             before = len(reads), len(writes)
-            if len(reads) < frames * len(self.reads):
-                frame, beat = divmod(len(reads), len(self.reads))
-                _go_on(reads, writes, int(self.frees[beat]) + frame * len(self.writes))
-            frame, beat = divmod(len(writes), len(self.writes))
-            _go_on(writes, reads, int(self.needs[beat]) + frame * len(self.reads))
+            if len(reads) < frames * self.beats_in:
+                frame, beat = divmod(len(reads), self.beats_in)
+                _go_on(reads, writes, int(self.frees[beat]) + frame * self.beats_out)
+            frame, beat = divmod(len(writes), self.beats_out)
+            _go_on(writes, reads, int(self.needs[beat]) + frame * self.beats_in)
             if before == (len(reads), len(writes)):
                 raise RuntimeError(f"deadlock after {before[0]} reads and {before[1]} writes")
         return reads, writes

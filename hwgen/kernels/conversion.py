@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from math import gcd
 
-from hwgen.kernels.base import Resources, Schedule
+import numpy as np
+
+from hwgen.kernels.base import Resources, Schedule, every_step, one_port
 
 
 class Form(Enum):
@@ -80,21 +82,20 @@ class Conversion:
         """Steps at s_axis. Delays: skid buffer 1; DOWN its register and a skid buffer; GEARBOX as its header says."""
         if self.form is not Form.GEARBOX:
             return self._integer_schedule()
-        takes, gives = (tuple(column) for column in zip(*self._gearbox_steps(), strict=True))
+        takes, gives = zip(*self._gearbox_steps(), strict=True)
         if self.flushes:
-            return Schedule(takes, (*gives[1:], True), 3)
-        return Schedule(takes, gives, 2 if self.widens else 1)
+            return Schedule(one_port(takes), one_port((*gives[1:], True)), 3)
+        return Schedule(one_port(takes), one_port(gives), 2 if self.widens else 1)
 
     def _integer_schedule(self) -> Schedule:
-        steps = range(self.cycles)
-        every = tuple(True for _ in steps)
+        steps, every = np.arange(self.cycles), every_step(self.cycles)
         if self.form is Form.PASS:
             return Schedule(every, every, 1)
         if self.form is Form.UP:
             ratio = self.sink // self.source
-            return Schedule(every, tuple((step + 1) % ratio == 0 for step in steps), 1)
+            return Schedule(every, one_port((steps + 1) % ratio == 0), 1)
         ratio = self.source // self.sink
-        return Schedule(tuple(step % ratio == 0 for step in steps), every, 2)
+        return Schedule(one_port(steps % ratio == 0), every, 2)
 
     def _gearbox_steps(self) -> Iterator[tuple[bool, bool]]:
         """(takes an input beat, gives an output beat) of each step, from the lanes that wait in the history."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from hwgen.ir.graph import Op, Value
 from hwgen.kernels import rom
-from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
+from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule, every_step, one_port
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.mvau import is_bipolar, multiplier_tree, weight_rom
 from hwgen.ops.depthwise import Depthwise
@@ -75,7 +75,7 @@ class DepthwiseUnit(Kernel):
     def schedule(self) -> Schedule:
         """Reads always; the groups of a window's last element are written, LATENCY cycles later on the wire."""
         window = (False,) * (self.words - self.folds) + (True,) * self.folds
-        return Schedule((True,) * self.cycles, window * (self.cycles // self.words), LATENCY)
+        return Schedule(every_step(self.cycles), one_port(window, self.cycles // self.words), LATENCY)
 
     @property
     def rom_style(self) -> str:

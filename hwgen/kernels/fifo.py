@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from hwgen.ir.graph import Op, Value
-from hwgen.kernels.base import Fold, Kernel, Resources, Schedule
+from hwgen.kernels.base import Fold, Kernel, Resources, Schedule, every_step
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.rom import block_rams
 from hwgen.ops.identity import Identity
@@ -71,7 +71,7 @@ class Fifo(Kernel):
         return Resources(lut=control + lut_ram(1 << address, width), ff=width + 3 * address + 2)
 
     def schedule(self) -> Schedule:
-        every = (True,) * self.cycles
+        every = every_step(self.cycles)
         return Schedule(every, every, self.latency)
 
     def parameters(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ import numpy as np
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.types import BipolarType, IntType
 from hwgen.kernels import rom
-from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
+from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule, one_port
 from hwgen.kernels.bit_sum import BitSum
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.vector_buffer import VectorBuffer
@@ -93,10 +93,9 @@ class Mvau(Kernel):
 
     def schedule(self) -> Schedule:
         """Reads in the first row fold; a write at the end of each row fold, `latency` cycles later on the wire."""
-        steps, columns = self.vector_cycles, self.column_folds
-        reads = tuple(step < columns for step in range(steps))
-        writes = tuple((step + 1) % columns == 0 for step in range(steps))
-        return Schedule(reads * self.vectors, writes * self.vectors, delay=self.latency)
+        steps, columns = np.arange(self.vector_cycles), self.column_folds
+        return Schedule(one_port(steps < columns, self.vectors), one_port((steps + 1) % columns == 0, self.vectors),
+                        delay=self.latency)
 
     @property
     def latency(self) -> int:

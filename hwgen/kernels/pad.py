@@ -11,7 +11,7 @@ import numpy as np
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import BIPOLAR
-from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
+from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule, every_step, one_port
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.rom import resources
 from hwgen.kernels.step import value_parameters
@@ -68,7 +68,7 @@ class PadUnit(Kernel):
         if self.keeps:
             last = np.flatnonzero(reads)[-1]
             reads[[0, last]] = True, False
-        return Schedule(tuple(reads.tolist()), (True,) * self.cycles, 1)
+        return Schedule(one_port(reads), every_step(self.cycles), 1)
 
     def _interior(self) -> Array:
         """(cycles,) whether a beat of the output is of the input."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.types import BipolarType
-from hwgen.kernels.base import Fold, Kernel, Resources, Schedule
+from hwgen.kernels.base import Fold, Kernel, Resources, Schedule, every_step, one_port
 from hwgen.kernels.lanes import divisors
 from hwgen.ops.pool import Pool
 from hwgen.stream import Stream
@@ -58,7 +58,7 @@ class PoolUnit(Kernel):
 
     def schedule(self) -> Schedule:
         window = (False,) * (self.folds * (self.taps - 1)) + (True,) * self.folds
-        return Schedule((True,) * self.cycles, window * (self.cycles // len(window)), 1)
+        return Schedule(every_step(self.cycles), one_port(window, self.cycles // len(window)), 1)
 
     def parameters(self) -> dict[str, int]:
         kind, falling = self.input_type, bool(self.op.falling.array.any())

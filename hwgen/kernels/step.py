@@ -11,7 +11,7 @@ import numpy as np
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import BipolarType, IntType
-from hwgen.kernels.base import Fold, Kernel, Memory, Schedule
+from hwgen.kernels.base import Fold, Kernel, Memory, Schedule, every_step
 from hwgen.kernels.lanes import divisors
 from hwgen.ops.threshold import Threshold
 from hwgen.stream import Stream
@@ -84,7 +84,7 @@ class StepKernel(Kernel):
         """Cycles from an input beat to its output beat."""
 
     def schedule(self) -> Schedule:
-        every = (True,) * self.cycles
+        every = every_step(self.cycles)
         return Schedule(every, every, self.latency)
 
     def parameters(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hwgen.ir.graph import Op, Value
-from hwgen.kernels.base import Fold, Kernel, Resources
+from hwgen.kernels.base import Fold, Kernel, Resources, every_step
 from hwgen.kernels.buffered import BufferedSchedule
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.ram import Ram
@@ -69,7 +69,7 @@ class WindowUnit(Kernel):
 
     def schedule(self) -> BufferedSchedule:
         sliding = self.sliding
-        return BufferedSchedule((True,) * sliding.beats_in, (True,) * sliding.beats_out, self.latency,
+        return BufferedSchedule(every_step(sliding.beats_in), every_step(sliding.beats_out), self.latency,
                                 sliding.needs, sliding.frees(self.ram.depth))
 
     def parameters(self) -> dict[str, int]:

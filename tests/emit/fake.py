@@ -10,7 +10,7 @@ import numpy as np
 from hwgen.ir.graph import Level, Op, Value
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType, Type, full_range
-from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule
+from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule, every_step
 from hwgen.stream import Stream
 
 
@@ -50,7 +50,7 @@ class Fake(Kernel):
         return Resources()
 
     def schedule(self) -> Schedule:
-        return Schedule((True,), (True,), 0)
+        return Schedule(every_step(1), every_step(1), 0)
 
     def parameters(self) -> dict[str, int]:
         return {"LANES": 1, "OFFSET": -3}

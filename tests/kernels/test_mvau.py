@@ -157,8 +157,8 @@ def test_cost_model_on_new_configurations(case: tuple[int, int, int, int, str, s
 
 def test_schedule_reads_first_and_writes_at_each_fold() -> None:
     schedule = unit(12, 6, 2, 4, "uint4", "int4").schedule()
-    assert schedule.reads == (True,) * 3 + (False,) * 6
-    assert schedule.writes == (False, False, True) * 3
+    assert schedule.reads.tolist() == [[True] * 3 + [False] * 6]
+    assert schedule.writes.tolist() == [[False, False, True] * 3]
 
 
 def test_weight_words_are_blocks_of_the_matrix() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.kernels.base import Fold
+from hwgen.kernels.base import Fold, every_step
 from hwgen.kernels.buffered import BufferedSchedule
 from hwgen.kernels.sliding import Sliding
 from hwgen.ops.identity import Identity
@@ -77,7 +77,7 @@ def random_sliding(rng: np.random.Generator) -> Sliding:
 
 def interval(sliding: Sliding, depth: int) -> float:
     """Cycles between late frames at full rate; infinite where the ring is too small for a window."""
-    schedule = BufferedSchedule((True,) * sliding.beats_in, (True,) * sliding.beats_out, 1, sliding.needs,
+    schedule = BufferedSchedule(every_step(sliding.beats_in), every_step(sliding.beats_out), 1, sliding.needs,
                                 sliding.frees(depth))
     try:
         _, writes = schedule.at_full_rate(6)

@@ -6,9 +6,11 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Op, Value
 from hwgen.ir.types import IntType, Type
-from hwgen.kernels.base import Fold, Kernel, Resources, Schedule
+from hwgen.kernels.base import Fold, Kernel, Resources, Schedule, one_port
 from hwgen.kernels.lanes import divisors
 from hwgen.ops.integer import IntegerOp
 from hwgen.stream import Stream
@@ -62,9 +64,8 @@ class Dense(Kernel):
         return Resources(luts, draw.randint(0, 50), draw.randint(0, 2))
 
     def schedule(self) -> Schedule:
-        columns = self.columns // self.fold.simd
-        steps = range(self.cycles)
-        return Schedule(tuple(s < columns for s in steps), tuple((s + 1) % columns == 0 for s in steps), self.delay)
+        columns, steps = self.columns // self.fold.simd, np.arange(self.cycles)
+        return Schedule(one_port(steps < columns), one_port((steps + 1) % columns == 0), self.delay)
 
     def parameters(self) -> dict[str, int]:
         return {}

@@ -40,8 +40,9 @@ class Machine:
 
     def __post_init__(self) -> None:
         self.schedule = self.kernel.schedule()
-        writes = self.schedule.writes
-        self.registers = 2 if any(a and b for a, b in zip(writes, writes[1:] + writes[:1], strict=True)) else 1
+        self.reads, self.writes = self.schedule.reads[0].tolist(), self.schedule.writes[0].tolist()
+        following = self.writes[1:] + self.writes[:1]
+        self.registers = 2 if any(a and b for a, b in zip(self.writes, following, strict=True)) else 1
 
     @property
     def due(self) -> bool:
@@ -54,13 +55,13 @@ class Machine:
     @property
     def ready(self) -> bool:
         """Whether it takes a beat in this cycle if one is there."""
-        return not self.stuck and self.schedule.reads[self.step]
+        return not self.stuck and bool(self.reads[self.step])
 
     def clock(self, given: bool, taken: bool) -> None:
         """The end of a cycle in which a beat was given or not, and taken or not."""
         if not self.stuck:
-            stepped = taken or not self.schedule.reads[self.step]
-            self.go_on(stepped and self.schedule.writes[self.step])
+            stepped = taken or not self.reads[self.step]
+            self.go_on(stepped and self.writes[self.step])
             self.step = (self.step + stepped) % self.schedule.steps
         self.waiting -= given
 
@@ -83,12 +84,12 @@ class Buffered(Machine):
 
     @property
     def ready(self) -> bool:
-        frame, beat = divmod(self.taken, len(self.schedule.reads))
-        return self.written > int(self.schedule.frees[beat]) + frame * len(self.schedule.writes)
+        frame, beat = divmod(self.taken, len(self.reads))
+        return self.written > int(self.schedule.frees[beat]) + frame * len(self.writes)
 
     def clock(self, given: bool, taken: bool) -> None:
-        frame, beat = divmod(self.written, len(self.schedule.writes))
-        write = not self.stuck and self.taken > int(self.schedule.needs[beat]) + frame * len(self.schedule.reads)
+        frame, beat = divmod(self.written, len(self.writes))
+        write = not self.stuck and self.taken > int(self.schedule.needs[beat]) + frame * len(self.reads)
         if not self.stuck:
             self.go_on(write)
         self.waiting -= given

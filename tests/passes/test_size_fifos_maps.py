@@ -16,7 +16,7 @@ from hwgen.ir.graph import Graph, GraphBuilder, Level, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import Type
 from hwgen.ir.verify import verify_joined
-from hwgen.kernels.base import Fold, Kernel, Schedule
+from hwgen.kernels.base import Fold, Kernel, Schedule, one_port
 from hwgen.kernels.fifo import Fifo
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.pad import PadUnit
@@ -69,9 +69,8 @@ class DensePixels(Dense):
 
     def schedule(self) -> Schedule:
         one, vectors = replace(self, inputs=(Value("x", (1, 1, self.columns), BYTE),)), self.vectors
-        steps, columns = range(one.cycles), self.columns // self.fold.simd
-        return Schedule(tuple(s < columns for s in steps) * vectors,
-                        tuple((s + 1) % columns == 0 for s in steps) * vectors, self.delay)
+        steps, columns = np.arange(one.cycles), self.columns // self.fold.simd
+        return Schedule(one_port(steps < columns, vectors), one_port((steps + 1) % columns == 0, vectors), self.delay)
 
     def foldings(self) -> Iterator[Fold]:
         return (Fold(pe, simd) for pe in divisors(self.op.rows) for simd in divisors(self.columns))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.kernels.base import Schedule
+from hwgen.kernels.base import Schedule, one_port
 from sim.kernel_bench import check_kernel, library_files
 from tests.sim.toy import RTL, ToyMaximum, toy_maximum
 
@@ -59,7 +59,8 @@ class _LateSchedule(ToyMaximum):
 
 class _SlowSchedule(ToyMaximum):
     def schedule(self) -> Schedule:
-        return Schedule((*[True] * 5, False), (*[True] * 5, False), 1)
+        every = one_port((*[True] * 5, False))
+        return Schedule(every, every, 1)
 
 
 @pytest.mark.parametrize(("kind", "report"), [(_LateSchedule, "first output beat: .* 2 cycles .* the RTL 1"),

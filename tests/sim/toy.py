@@ -12,7 +12,7 @@ import numpy as np
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType, Type
-from hwgen.kernels.base import Fold, Kernel, Resources, Schedule
+from hwgen.kernels.base import Fold, Kernel, Resources, Schedule, every_step
 from hwgen.ops.integer import IntegerOp
 from hwgen.stream import Stream
 
@@ -55,7 +55,7 @@ class ToyMaximum(Kernel):
         return Resources(lut=2 * self.input_type.bits, ff=self.input_type.bits)
 
     def schedule(self) -> Schedule:
-        every = (True,) * self.inputs[0].elements
+        every = every_step(self.inputs[0].elements)
         return Schedule(every, every, 1)
 
     def parameters(self) -> dict[str, int]:
