@@ -38,6 +38,11 @@ class Stream:
         return -(-self.width // 8)
 
 
+def axis_names(side: str, count: int) -> tuple[str, ...]:
+    """The prefixes of a layer's ports: s_axis where it has one input, s0_axis, s1_axis, ... where it has several."""
+    return (f"{side}_axis",) if count == 1 else tuple(f"{side}{i}_axis" for i in range(count))
+
+
 def to_codes(values: Array, kind: IntType) -> Array:
     """Integers to wire codes: two's complement, unsigned, or 0 and 1 for bipolar."""
     if kind == BIPOLAR:

@@ -32,18 +32,18 @@ class KernelTiming:
 
 
 def check_kernel(kernel: Kernel, frames: int = 8, *, seed: int, work: Path, simulator: str = "verilator",
-                 values: Array | None = None, tolerance: int = 0, check_schedule: bool = True,
+                 values: Array | Sequence[Array] | None = None, tolerance: int = 0, check_schedule: bool = True,
                  library: Sequence[Path] = (RTL,), waves: bool = False) -> KernelTiming:
-    """Simulate the kernel on `frames` random frames (at least 6) or on `values` (frames, *shape).
+    """Simulate the kernel on `frames` random frames (at least 6) or on `values`, (frames, *shape) for each input.
 
-    Values: equal to kernel.run with full rate, valid and ready at 10, 50 and 90 %, a freeze of 1000 cycles on either
-    side, resets in mid-frame. Timing: cycles per frame at full rate equal kernel.cycles within `tolerance` cycles, and
-    with check_schedule every output beat comes when kernel.schedule() says. Raises AssertionError that names frame,
-    channel, expected and actual value, the seed and a replay command.
+    Values: equal to kernel.run with full rate, valid and ready at 10, 50 and 90 % (every port by itself), one slow
+    port at a time, a freeze of 1000 cycles of each port, resets in mid-frame. Timing: cycles per frame at full rate
+    equal kernel.cycles within `tolerance` cycles, and with check_schedule every output beat comes when
+    kernel.schedule() says. Raises AssertionError that names frame, channel, expected and actual value, the seed and a
+    replay command.
     """
-    rng = np.random.default_rng(seed)
-    given = random_frames(kernel.input_type, kernel.inputs[0].shape, max(frames, 6), rng) if values is None else values
-    (expected,) = kernel.run(given)
+    given = random_inputs(kernel, frames, seed) if values is None else _each(values)
+    expected = kernel.run(*given)
     top = work / "bench_top.sv"
     work.mkdir(parents=True, exist_ok=True)
     top.write_text(kernel_wrapper("bench_top", kernel, "mem/"))
@@ -51,13 +51,24 @@ def check_kernel(kernel: Kernel, frames: int = 8, *, seed: int, work: Path, simu
     result = run_bench("bench_kernel", "bench_top", [*library_files(top.read_text(), library), top], {},
                        simulator=simulator, seed=seed, config=_config(kernel, given, expected),
                        memories=memories, work=work, waves=waves)
-    timing = _timing(kernel, len(given), result)
+    timing = _timing(kernel, len(given[0]), result)
     replay = f"\nkernel: {kernel.label} {kernel.parameters()}\nseed: {seed}; run folder: {work}"
     assert abs(timing.cycles - kernel.cycles) <= tolerance, (
         f"cycles per frame at full rate: kernel.cycles is {kernel.cycles}, measured {timing.cycles}{replay}")
     if check_schedule:
-        _compare_schedule(kernel.schedule(), len(given), result, replay)
+        _compare_schedule(kernel.schedule(), len(given[0]), result, replay)
     return timing
+
+
+def random_inputs(kernel: Kernel, frames: int, seed: int) -> tuple[Array, ...]:
+    """Random frames, at least 6, for each input of the kernel."""
+    rng = np.random.default_rng(seed)
+    return tuple(random_frames(layout.type, value.shape, max(frames, 6), rng)
+                 for layout, value in zip(kernel.input_streams(), kernel.inputs, strict=True))
+
+
+def _each(values: Array | Sequence[Array]) -> tuple[Array, ...]:
+    return (values,) if isinstance(values, np.ndarray) else tuple(values)
 
 
 def random_frames(kind: IntType, shape: tuple[int, ...], frames: int, rng: np.random.Generator) -> Array:
@@ -74,13 +85,25 @@ def random_frames(kind: IntType, shape: tuple[int, ...], frames: int, rng: np.ra
     return np.asarray(made)
 
 
-def _config(kernel: Kernel, given: Array, expected: Array) -> dict[str, Any]:
-    source, sink, frames = kernel.input_stream(), kernel.output_stream(), len(given)
-    per_frame = max(source.beats, sink.beats, kernel.cycles)
-    channels = expected.shape[-1] if expected.ndim > 1 else 1
-    return {"inputs": list(_hex(given, source)), "outputs": list(_hex(expected, sink)), "input": _layout(source),
-            "output": _layout(sink), "channels": channels, "cycles": kernel.cycles, "frames": frames,
-            "slow_frames": min(frames, max(3, _SLOW_BEATS // per_frame))}
+def _config(kernel: Kernel, given: Sequence[Array], expected: Sequence[Array]) -> dict[str, Any]:
+    inputs, outputs, frames = kernel.input_streams(), kernel.output_streams(), len(given[0])
+    per_frame = max(kernel.cycles, *(layout.beats for layout in (*inputs, *outputs)))
+    return {"inputs": _ports("s", inputs, given), "outputs": _ports("m", outputs, expected), "cycles": kernel.cycles,
+            "frames": frames, "slow_frames": min(frames, max(3, _SLOW_BEATS // per_frame))}
+
+
+def _ports(side: str, layouts: Sequence[stream.Stream], frames: Sequence[Array]) -> list[dict[str, Any]]:
+    names = stream.axis_names(side, len(layouts))
+    return [{"name": name, **port_vectors(layout, values)}
+            for name, layout, values in zip(names, layouts, frames, strict=True)]
+
+
+def port_vectors(layout: stream.Stream, frames: Array) -> dict[str, Any]:
+    """One port of sim.bench_kernel's configuration, but for its name: all beats in hexadecimal, and their layout."""
+    coding = "bipolar" if layout.type == BIPOLAR else "signed" if layout.type.signed else "unsigned"
+    return {"beats": list(_hex(frames, layout)), "frame_beats": layout.beats, "elements": layout.elements,
+            "bits": layout.type.bits, "lanes": layout.lanes, "coding": coding,
+            "channels": frames.shape[-1] if frames.ndim > 1 else 1}
 
 
 def _hex(frames: Array, layout: stream.Stream) -> Iterator[str]:
@@ -88,42 +111,46 @@ def _hex(frames: Array, layout: stream.Stream) -> Iterator[str]:
         yield format(int.from_bytes(beat.tobytes(), "little"), "x")
 
 
-def _layout(layout: stream.Stream) -> dict[str, Any]:
-    coding = "bipolar" if layout.type == BIPOLAR else "signed" if layout.type.signed else "unsigned"
-    return {"bits": layout.type.bits, "lanes": layout.lanes, "coding": coding, "beats": layout.beats,
-            "elements": layout.elements}
-
-
 def _timing(kernel: Kernel, frames: int, result: BenchResult) -> KernelTiming:
-    ends = result.measured["output_cycles"][kernel.output_stream().beats - 1 :: kernel.output_stream().beats]
-    assert len(ends) == frames
-    return KernelTiming(ends[-1] - ends[-2], ends[0] - result.measured["input_cycles"][0], result)
+    ports = zip(result.measured["output_cycles"], kernel.output_streams(), strict=True)
+    ends = [cycles[layout.beats - 1 :: layout.beats] for cycles, layout in ports]
+    assert all(len(port) == frames for port in ends)
+    last = [max(frame) for frame in zip(*ends, strict=True)]
+    return KernelTiming(last[-1] - last[-2], last[0] - _first(result.measured["input_cycles"]), result)
+
+
+def _first(ports: Sequence[Sequence[int]]) -> int:
+    """The cycle of the first beat on any of the ports."""
+    return min(cycles[0] for cycles in ports)
 
 
 def _compare_schedule(schedule: Schedule, frames: int, result: BenchResult, replay: str) -> None:
     """Output beats against the schedule, as distances from the first output beat."""
-    first_read, steps = _full_rate(schedule, frames)
-    actual = result.measured["output_cycles"]
-    assert len(steps) == len(actual), f"schedule() writes {len(steps)} beats, the RTL {len(actual)}{replay}"
-    for beat, (step, cycle) in enumerate(zip(steps, actual, strict=True)):
-        assert step - steps[0] == cycle - actual[0], (
-            f"output beat {beat}: schedule() has it {step - steps[0]} cycles after the first,"
-            f" the RTL {cycle - actual[0]}{replay}")
-    predicted = steps[0] - first_read + schedule.delay
-    measured = actual[0] - result.measured["input_cycles"][0]
-    assert measured == predicted, (
+    first_read, ports = _full_rate(schedule, frames)
+    measured = result.measured["output_cycles"]
+    for port, (steps, cycles) in enumerate(zip(ports, measured, strict=True)):
+        where = f" of output {port}" if len(ports) > 1 else ""
+        assert len(steps) == len(cycles), (
+            f"schedule() writes {len(steps)} beats{where}, the RTL {len(cycles)}{replay}")
+        for beat, (step, cycle) in enumerate(zip(steps, cycles, strict=True)):
+            assert step - _first(ports) == cycle - _first(measured), (
+                f"output beat {beat}{where}: schedule() has it {step - _first(ports)} cycles after the first,"
+                f" the RTL {cycle - _first(measured)}{replay}")
+    predicted = _first(ports) - first_read + schedule.delay
+    actual = _first(measured) - _first(result.measured["input_cycles"])
+    assert actual == predicted, (
         f"first output beat: schedule() has it {predicted} cycles after the first input beat,"
-        f" the RTL {measured}{replay}")
+        f" the RTL {actual}{replay}")
 
 
-def _full_rate(schedule: Schedule, frames: int) -> tuple[int, Sequence[int]]:
-    """The step of the first read and those of all writes."""
+def _full_rate(schedule: Schedule, frames: int) -> tuple[int, Sequence[Sequence[int]]]:
+    """The step of the first read and those of all writes at each output."""
     if isinstance(schedule, BufferedSchedule):
         reads, writes = schedule.at_full_rate(frames)
-        return reads[0], writes
-    writes = np.flatnonzero(schedule.writes[0]).tolist()
-    return int(np.argmax(schedule.reads[0])), [frame * schedule.steps + step for frame in range(frames)
-                                               for step in writes]
+        return reads[0], [writes]
+    starts = np.arange(frames)[:, None] * schedule.steps
+    ports = [(starts + np.flatnonzero(row)).reshape(-1).tolist() for row in schedule.writes]
+    return int(np.argmax(np.asarray(schedule.reads).any(axis=0))), ports
 
 
 def library_files(text: str, folders: Sequence[Path]) -> list[Path]:

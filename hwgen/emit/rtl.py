@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,15 @@ from hwgen.emit.render import render
 from hwgen.emit.top import Boundary, Top, TopPort, top_of
 from hwgen.ir.graph import Graph
 from hwgen.kernels.base import Kernel
+from hwgen.stream import Stream, axis_names
+
+
+@dataclass(frozen=True)
+class StreamPort:
+    """A stream port of a layer: the prefix of its signals, and the highest bit of its data."""
+
+    name: str
+    msb: int
 
 
 @dataclass(frozen=True)
@@ -21,8 +30,8 @@ class KernelWrapper:
     name: str
     title: str
     stem: str
-    input_msb: int
-    output_msb: int
+    inputs: tuple[StreamPort, ...]
+    outputs: tuple[StreamPort, ...]
     parameters: tuple[tuple[str, int], ...]
     ports: tuple[Port, ...]
     roms: tuple[Rom, ...]
@@ -99,12 +108,19 @@ class SourcesContext:
 def kernel_wrapper(name: str, kernel: Kernel, mem_prefix: str) -> str:
     """SystemVerilog of module `name`: hwgen_<stem> with one or more hwgen_rom per memory.
 
-    Its ports are clk, rst, s_axis_* and m_axis_*. mem_prefix stands before the bare names that memory_files gives.
+    Its ports are clk, rst and the streams: s_axis_* and m_axis_*, on a side with several s0_axis_*, s1_axis_*, ... The
+    module hwgen_<stem> has one vector for all streams of a side, port 0 in the least significant bits. mem_prefix
+    stands before the bare names that memory_files gives.
     """
     return render("rtl/kernel_wrapper.sv.j2", KernelWrapper(
-        name=name, title=kernel.title, stem=kernel.stem, input_msb=kernel.input_stream().width - 1,
-        output_msb=kernel.output_stream().width - 1, parameters=tuple(kernel.parameters().items()),
+        name=name, title=kernel.title, stem=kernel.stem, inputs=_stream_ports("s", kernel.input_streams()),
+        outputs=_stream_ports("m", kernel.output_streams()), parameters=tuple(kernel.parameters().items()),
         ports=ports(kernel), roms=roms(name, kernel, mem_prefix)))
+
+
+def _stream_ports(side: str, streams: Sequence[Stream]) -> tuple[StreamPort, ...]:
+    names = axis_names(side, len(streams))
+    return tuple(StreamPort(name, stream.width - 1) for name, stream in zip(names, streams, strict=True))
 
 
 def memory_files(name: str, kernel: Kernel) -> dict[str, str]:

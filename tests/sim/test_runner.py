@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.stream import Stream, pack
+from hwgen.stream import Stream
 from sim import runner
+from sim.kernel_bench import port_vectors
 from sim.runner import BenchResult, run_bench
 from tests.sim.toy import RTL
 from tests.sim.toy_build import NIBBLE, OFFSETS, SUM, toy_vectors
@@ -20,12 +21,11 @@ MEMORY = {"mem/toy.mem": "".join(f"{v & 15:x}\n" for v in OFFSETS)}
 def config(seed: int, spoil: int = 0) -> dict[str, object]:
     """Vectors of the offset block for sim.bench_kernel; `spoil` is added to one expected beat."""
     _, values = toy_vectors(6, seed)
-    sides = {"inputs": pack(values["highest"], Stream(NIBBLE, 6, 1)), "outputs": pack(values["y"], Stream(SUM, 6, 1))}
-    beats = {side: [format(int(beat[0]), "x") for beat in packed] for side, packed in sides.items()}
-    beats["outputs"][7] = format(int(beats["outputs"][7], 16) ^ spoil, "x")
-    layout = {"lanes": 1, "coding": "signed", "beats": 6, "elements": 6}
-    return beats | {"input": layout | {"bits": 4}, "output": layout | {"bits": 5}, "channels": 6, "cycles": 6,
-                    "frames": 6, "slow_frames": 3}
+    given, made = (port_vectors(Stream(kind, 6, 1), values[name])
+                   for kind, name in ((NIBBLE, "highest"), (SUM, "y")))
+    made["beats"][7] = format(int(made["beats"][7], 16) ^ spoil, "x")
+    return {"inputs": [{"name": "s_axis", **given}], "outputs": [{"name": "m_axis", **made}], "cycles": 6,
+            "frames": 6, "slow_frames": 3}
 
 
 def run(work: Path, simulator: str, seed: int, bench: str = "bench_kernel", spoil: int = 0,
@@ -41,7 +41,7 @@ def test_string_parameter_and_memory_file(simulator: str, request: pytest.Fixtur
     request.getfixturevalue(simulator)
     result = run(tmp_path, simulator, seed)
     assert result.tests == 10
-    assert len(result.measured["output_cycles"]) == 36
+    assert [len(port) for port in result.measured["output_cycles"]] == [36]
 
 
 def test_failure_names_frame_and_channel(icarus: str, tmp_path: Path, seed: int) -> None:
