@@ -8,6 +8,7 @@ from onnx import NodeProto
 from hwgen.frontend import attributes
 from hwgen.frontend.attributes import problem
 from hwgen.frontend.context import Context, tensor
+from hwgen.frontend.integers import limits
 from hwgen.frontend.qcdq import narrow
 from hwgen.frontend.registry import handles
 from hwgen.ir.tensor import Tensor
@@ -53,6 +54,8 @@ def add_clip(context: Context, node: NodeProto, low: float, high: float) -> None
     if context.input(node, 0) in context.pending:
         narrow(context, node, low, high)
         return
+    if context.input(node, 0) in context.integers:
+        low, high = limits(context, node, low, high)
     op = Clip(low if low > -FLOAT32_MAX else None, high if high < FLOAT32_MAX else None)
     context.add(node, op, context.real_value(node))
 

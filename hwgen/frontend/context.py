@@ -40,6 +40,7 @@ class Context:
         self.constants: dict[str, AnyConstant] = {}
         self.alias: dict[str, str] = {}
         self.pending: dict[str, Pending] = {}
+        self.integers: dict[str, Quant] = {}
         self.from_brevitas = model.producer_name == "pytorch"
         self.annotations = read_annotations(model)
         self.warnings: list[str] = []

@@ -9,7 +9,21 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from hwgen.errors import HwgenError
-from hwgen.frontend import activations, dense, elementwise, finn, joins, maps, outputs, qcdq, qonnx, shapes, trunc
+from hwgen.frontend import (
+    activations,
+    dense,
+    elementwise,
+    finn,
+    integers,
+    joins,
+    maps,
+    outputs,
+    qcdq,
+    qonnx,
+    qop,
+    shapes,
+    trunc,
+)
 from hwgen.frontend.attributes import node_name
 from hwgen.frontend.constants import FOLDABLE, AnyConstant, Constant, fold
 from hwgen.frontend.context import Context
@@ -22,7 +36,7 @@ from hwgen.ir.types import REAL, IntType, full_range
 from hwgen.ops.quantized import Dense, MultiThreshold, Quant, Reshape, Softmax, TopK, Transpose
 from hwgen.ops.quantized_maps import Concat, Conv, Join, MapOp, Trunc
 
-READERS = (activations, dense, elementwise, finn, joins, maps, outputs, qcdq, qonnx, shapes, trunc)
+READERS = (activations, dense, elementwise, finn, joins, maps, outputs, qcdq, qonnx, qop, shapes, trunc)
 INTEGER_INPUTS: dict[int, IntType] = {TensorProto.UINT8: full_range(8, False), TensorProto.INT8: full_range(8, True),
                                      TensorProto.UINT16: full_range(16, False), TensorProto.INT16: full_range(16, True)}
 MAX_FRAME = 1 << 24
@@ -107,6 +121,8 @@ def add_input(context: Context, info: ValueInfoProto) -> None:
     typed = input_type(context, name, element)
     if typed is not None:
         add_input_quantizer(context, value, *typed)
+    if element in INTEGER_INPUTS:
+        context.integers[name] = Quant(Tensor(1.0), Tensor(0.0), INTEGER_INPUTS[element])
 
 
 def add_input_quantizer(context: Context, value: Value, kind: IntType, scale: Fraction) -> None:
@@ -185,7 +201,9 @@ def read_node(context: Context, node: NodeProto) -> None:
     handler = lookup(node, context.version)
     if handler is None:
         raise unsupported({op_name(node): [node_name(node)]})
+    integers.check(context, node)
     handler(context, node)
+    integers.follow(context, node)
 
 
 def constant_inputs(context: Context, node: NodeProto) -> list[AnyConstant | None] | None:
@@ -205,7 +223,7 @@ def finish(context: Context, output_names: list[str]) -> Imported:
         if name in context.constants or context.alias.get(name) in context.builder.inputs:
             raise HwgenError("constant-output", name, "this graph output does not depend on any computation",
                              "Export the model with the network's own output.")
-        if name in context.pending:
+        if name in context.integers and not integers.is_plain(context.integers[name]):
             raise HwgenError("unsupported-form", name, "this graph output is a tensor of integers",
                              "End the model with a DequantizeLinear.")
         if context.alias.get(name) not in context.builder.values:

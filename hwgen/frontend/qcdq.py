@@ -13,17 +13,15 @@ from hwgen.frontend import attributes
 from hwgen.frontend.attributes import node_name, problem
 from hwgen.frontend.constants import Constant, QuantizedConstant, finite
 from hwgen.frontend.context import Context, Pending, tensor
+from hwgen.frontend.integers import dequantized
 from hwgen.frontend.qonnx import note_constant, positive_scale
 from hwgen.frontend.registry import handles
 from hwgen.frontend.rounding import quantize
 from hwgen.frontend.shapes import axis_in
-from hwgen.ir.graph import Node, Value
+from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import IntType, full_range
-from hwgen.ops.quantized import Elementwise, Quant, Reshape, Transpose
-from hwgen.ops.quantized_maps import MaxPool
-
-MOVES = (Reshape, Transpose, MaxPool)
+from hwgen.ops.quantized import Quant
 
 
 @handles("onnx", "QuantizeLinear", since=10)
@@ -36,7 +34,13 @@ def quantize_linear(context: Context, node: NodeProto) -> None:
     value = context.real_value(node)
     scale, zero = of_frame(context, node, value)
     op = Quant(tensor(scale), tensor(zero), kind, zero_point_inside=False)
+    add_quantizer(context, node, op, value)
+
+
+def add_quantizer(context: Context, node: NodeProto, op: Quant, value: Value) -> None:
+    """The node's output holds the integers of this quantizer of a value."""
     context.pending[str(node.output[0])] = Pending(node, op, value)
+    context.integers[str(node.output[0])] = op
 
 
 def integer_type(context: Context, node: NodeProto) -> IntType:
@@ -97,31 +101,7 @@ def dequantize_linear(context: Context, node: NodeProto) -> None:
         return
     value = context.real_value(node)
     scale, zero = of_frame(context, node, value)
-    source = quantizer_of(context, value)
-    if source is None:
-        raise problem(node, "unsupported-form", f"its input {context.input(node, 0)} is no tensor of integers that a "
-                      "QuantizeLinear made", "Export each QuantizeLinear with its DequantizeLinear.")
-    if same(source.scale, scale) and same(source.zero_point, zero):
-        context.same(node, value)
-    elif same(source.scale, np.ones(())) and same(source.zero_point, np.zeros(())):
-        shifted = context.add_inner(node, Elementwise("sub", tensor(zero)), value, "shifted")
-        context.add(node, Elementwise("mul", tensor(scale)), shifted)
-    else:
-        raise problem(node, "unsupported-form", "its scale or zero point is not that of the QuantizeLinear before it",
-                      "Export each QuantizeLinear with its DequantizeLinear.")
-
-
-def same(parameter: Tensor, array: Array) -> bool:
-    """Whether two parameters are equal everywhere."""
-    return bool(np.all(parameter.array == tensor(array).array))
-
-
-def quantizer_of(context: Context, value: Value) -> Quant | None:
-    """The quantizer whose integers the value holds, through ops that only move or choose."""
-    producer: Node | None = context.producer(value)
-    while producer is not None and isinstance(producer.op, MOVES):
-        producer = context.producer(context.builder.values[producer.inputs[0]])
-    return producer.op if producer is not None and isinstance(producer.op, Quant) else None
+    context.same(node, dequantized(context, node, 0, scale, zero))
 
 
 def dequantize_constant(context: Context, node: NodeProto) -> None:
@@ -142,4 +122,5 @@ def narrow(context: Context, node: NodeProto, low: float, high: float) -> None:
     made = (max(kind.lo, int(np.ceil(max(low, kind.lo)))), min(kind.hi, int(np.floor(min(high, kind.hi)))))
     if made[0] > made[1]:
         raise problem(node, "bad-clip", f"it leaves no integer of {kind}")
-    context.pending[str(node.output[0])] = pending.narrowed(node, IntType(*made))
+    narrowed = pending.narrowed(node, IntType(*made))
+    add_quantizer(context, node, narrowed.op, narrowed.value)

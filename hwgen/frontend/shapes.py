@@ -8,6 +8,7 @@ from hwgen.frontend import attributes
 from hwgen.frontend.attributes import problem
 from hwgen.frontend.constants import product
 from hwgen.frontend.context import Context
+from hwgen.frontend.integers import of_cast
 from hwgen.frontend.registry import handles
 from hwgen.ir.graph import Value
 from hwgen.ir.types import IntType
@@ -140,12 +141,13 @@ def dropout(context: Context, node: NodeProto) -> None:
 
 @handles("onnx", "Cast", since=6)
 def cast(context: Context, node: NodeProto) -> None:
-    """To float or double, or of a class index to another integer type: nothing changes."""
-    value = context.value(node)
+    """To float or double, or of integers to a wider integer type: nothing changes."""
+    whole = context.input(node, 0) in context.integers
+    value = of_cast(context, node)
     target = attributes.integer(node, "to", 0)
     floats = {TensorProto.FLOAT, TensorProto.DOUBLE}
-    index = {TensorProto.INT64, TensorProto.INT32} | floats if isinstance(value.type, IntType) else floats
-    if target not in index:
+    allowed = {TensorProto.INT64, TensorProto.INT32} | floats if whole or isinstance(value.type, IntType) else floats
+    if target not in allowed:
         raise problem(node, "unsupported-form", "it casts a computed value to another type than float",
                          "Only casts to float32 or float64 are supported.")
     context.same(node, value)

@@ -55,6 +55,25 @@ def test_clip_narrows_the_type(opset: int, tmp_path: Path) -> None:
     np.testing.assert_array_equal(exact.run(graph, {"x": x}).outputs[graph.outputs[0]], (expected + 2) * 0.25)
 
 
+def test_another_scale_and_zero_point_than_the_quantizers(tmp_path: Path) -> None:
+    """The specification gives every tensor of integers the meaning that its reader names."""
+    nodes = [node("QuantizeLinear", ["x", "scale", "zero"], "q"), node("DequantizeLinear", ["q", "half", "ten"])]
+    graph = imported(model(nodes, UINT8 | {"half": 0.25, "ten": np.array(10, np.uint8)}), tmp_path).graph
+    x = np.arange(-40, 600, 1).reshape(-1, 4) / 8
+    expected = (np.clip(np.round(x / 0.5) + 3, 0, 255) - 10) * 0.25
+    np.testing.assert_array_equal(exact.run(graph, {"x": x}).outputs["y"], expected)
+
+
+def test_clip_of_integers_that_others_read_too(tmp_path: Path) -> None:
+    """The limits of a Clip are integers, also where the quantizer's own are read unclipped."""
+    nodes = [*pair("x", "a"), node("Clip", ["a_q", "low", "high"], "c"),
+             node("DequantizeLinear", ["c", "scale", "zero"], "b"), node("Add", ["a", "b"])]
+    limits = {"low": np.array(2, np.uint8), "high": np.array(9, np.uint8)}
+    graph = imported(model(nodes, UINT8 | limits), tmp_path).graph
+    found = exact.run(graph, {"x": np.array([[1.0, 9.0, -9.0, 0.3]])}).outputs["y"]
+    np.testing.assert_array_equal(found, [[2.0, 12.0, -2.0, 1.0]])
+
+
 def test_one_quantizer_for_two_readers(tmp_path: Path) -> None:
     nodes = [*pair("x", "a"), node("DequantizeLinear", ["a_q", "scale", "zero"], "b"), node("Add", ["a", "b"])]
     graph = imported(model(nodes, UINT8), tmp_path).graph
@@ -99,15 +118,37 @@ def test_integer_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("nodes", "words"), [
-    ([node("QuantizeLinear", ["x", "scale", "zero"], "q"),
-      node("DequantizeLinear", ["q", "other", "zero"], name="bad")],
-     "bad: its scale or zero point is not that of the QuantizeLinear before it"),
     ([node("DequantizeLinear", ["x", "scale"], name="bad")], "bad: its input x is no tensor of integers"),
     ([node("QuantizeLinear", ["x", "scale", "zero"], name="bad")], "y: this graph output is a tensor of integers"),
+    ([node("QuantizeLinear", ["x", "scale", "zero"], "q"), node("Flatten", ["q"])],
+     "y: this graph output is a tensor of integers"),
+    ([node("QuantizeLinear", ["x", "scale", "zero"], "q"), node("Relu", ["q"], name="bad")],
+     "bad: Relu computes on the integers of a quantizer"),
+    ([*pair("x", "a"), *pair("x", "b", "other"), node("Concat", ["a_q", "b_q"], axis=1, name="bad")],
+     "bad: it joins integers of different scales or zero points"),
+    ([node("QuantizeLinear", ["x", "rows", "zeros"], "q"), node("Flatten", ["q"], name="bad")],
+     "bad: it moves integers with a scale for each channel"),
+    ([node("QuantizeLinear", ["x", "rows", "zeros"], "q"), node("Identity", ["q"], "i"),
+      node("Clip", ["i", "zero", "zero"], name="bad")], "bad: it clips integers with a scale for each channel"),
 ])
 def test_refusals(nodes: list[NodeProto], words: str, tmp_path: Path) -> None:
     with pytest.raises(HwgenError, match=words):
-        imported(model(nodes, UINT8 | {"other": 0.25}), tmp_path)
+        imported(model(nodes, UINT8 | {"other": 0.25, "rows": [0.5, 1.0, 2.0, 4.0], "zeros": np.zeros(4, np.uint8)}),
+                 tmp_path)
+
+
+@pytest.mark.parametrize(("op", "constant", "words"), [
+    ("Div", np.array(2, np.int8), "Div of integers wraps or truncates"),
+    ("Add", np.array(2, np.int8), "Add of integers wraps or truncates"), ("Add", np.float32(2), ""),
+])
+def test_arithmetic_of_an_integer_input(op: str, constant: Any, words: str, tmp_path: Path) -> None:
+    """8-bit sums wrap in ONNX, and its integer quotients truncate: not the real numbers that hwgen has."""
+    made = model([node(op, ["x", "c"])], {"c": constant}, element=TensorProto.INT8)
+    if not words:
+        assert imported(made, tmp_path).graph.outputs == ("y",)
+        return
+    with pytest.raises(HwgenError, match=words):
+        imported(made, tmp_path)
 
 
 def test_opset_9_has_no_quantize_linear() -> None:
