@@ -10,6 +10,7 @@ from hwgen.kernels.argmax import ArgMaxUnit
 from hwgen.kernels.base import Kernel
 from hwgen.kernels.depthwise import DepthwiseUnit
 from hwgen.kernels.fifo import Fifo
+from hwgen.kernels.fork import ForkUnit
 from hwgen.kernels.mvau import Mvau
 from hwgen.kernels.mvau_xnor import MvauXnor
 from hwgen.kernels.pad import PadUnit
@@ -25,7 +26,7 @@ KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSea
                                   PadUnit, WindowUnit, PoolUnit, DepthwiseUnit)
 """Kernels that compute an op of the integer level, in order of preference."""
 
-LIBRARY: tuple[type[Kernel], ...] = (StreamInput, WidthConverter, Fifo, StreamOutput)
+LIBRARY: tuple[type[Kernel], ...] = (StreamInput, WidthConverter, Fifo, ForkUnit, StreamOutput)
 """Kernels that only move integers; passes insert them."""
 
 
