@@ -6,12 +6,40 @@ The emitted `host/` module is rendered from the same records (hwgen.emit.host).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from hwgen import host_functions
 from hwgen.errors import HwgenError
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, IntType
+
+Argument = Tensor | int | float | bool | None | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class HostStep:
+    """One function of hwgen.host_functions that the host applies after the last integers.
+
+    inputs: which values it reads, 0 for the integers as float64 (frames, elements), i for the result of step i - 1 of
+    the tail (so i counts from 1); empty until the step is appended to a tail.
+    """
+
+    function: str
+    arguments: tuple[tuple[str, Argument], ...] = ()
+    inputs: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, function: str, **arguments: Argument) -> HostStep:
+        """A step that is not placed yet."""
+        return cls(function, tuple(arguments.items()))
+
+    @property
+    def call(self) -> tuple[str, tuple[int, ...], dict[str, Any]]:
+        """What host_functions.evaluate takes."""
+        plain = {name: value.array if isinstance(value, Tensor) else value for name, value in self.arguments}
+        return self.function, self.inputs, plain
 
 
 @dataclass(frozen=True)
@@ -55,24 +83,23 @@ class Encode:
 
 @dataclass(frozen=True)
 class Decode:
-    """Output integers to the graph's own output: y = a * scale + offset in float64, then the tail, then float32.
+    """Output integers to the graph's own output: y = a * scale + offset, then the tail, in float64; then float32.
 
-    scale, offset: float64 scalar or (elements,). tail: names of host functions in order (HOST_FUNCTIONS). indices: the
-    result is a class index and int64.
+    scale, offset: float64 scalar or (elements,). tail: what follows that is no scale and no offset. indices: the result
+    is a class index and int64.
     """
 
     scale: Tensor
     offset: Tensor
-    tail: tuple[str, ...] = ()
+    tail: tuple[HostStep, ...] = ()
     indices: bool = False
 
     def run(self, integers: Array) -> Array:
-        """(frames, elements) integers to (frames, elements) float32 (int64 for indices)."""
+        """(frames, elements) integers to float32, int64 for indices: (frames, elements), or as the tail leaves it."""
         if self.indices and not self.tail:
             return integers.astype(np.int64)
         y = integers.astype(np.float64) * self.scale.array + self.offset.array
-        for name in self.tail:
-            y = HOST_FUNCTIONS[name](y)
+        y = host_functions.evaluate([step.call for step in self.tail], y)
         return y.astype(np.int64 if self.indices else np.float32)
 
 
@@ -97,35 +124,20 @@ class InputPort:
 
 @dataclass(frozen=True)
 class OutputPort:
-    """One graph output. order: None, or the position on the stream of each element of the flattened output."""
+    """One graph output. order: None, or the position on the stream of each element that the decoding takes.
+
+    origin: the imported nodes that the host computes for it.
+    """
 
     name: str
     shape: tuple[int, ...]
     value: str
     decode: Decode
     order: Tensor | None = None
+    origin: tuple[str, ...] = ()
 
     def run(self, integers: Array) -> Array:
         """(frames, elements) integers in stream order to (frames, *shape) numbers."""
         flat = integers.reshape(integers.shape[0], -1)
         flat = flat if self.order is None else flat[:, self.order.array]
         return self.decode.run(flat).reshape(-1, *self.shape)
-
-
-def softmax(y: Array) -> Array:
-    """Along the last axis, shifted by the maximum."""
-    shifted = np.exp(y - y.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-
-
-def argmax(y: Array) -> Array:
-    """Index of the largest along the last axis, the lowest among equals; the axis stays."""
-    return np.asarray(np.argmax(y, axis=-1)[..., None])
-
-
-def relu(y: Array) -> Array:
-    """max(y, 0)."""
-    return np.maximum(y, 0)
-
-
-HOST_FUNCTIONS = {"softmax": softmax, "argmax": argmax, "relu": relu}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from hwgen import host_functions
 from hwgen.emit.render import render
-from hwgen.host import InputPort, OutputPort
-from hwgen.ir.tensor import Array
+from hwgen.host import HostStep, InputPort, OutputPort
+from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR
 from hwgen.stream import Stream
 
@@ -48,6 +50,7 @@ class Accelerator:
     model: str
     inputs: tuple[HostPort, ...]
     outputs: tuple[HostPort, ...]
+    functions: str
 
 
 def emit(model: str, inputs: Iterable[tuple[Channel, InputPort]], outputs: Iterable[tuple[Channel, OutputPort]],
@@ -58,7 +61,7 @@ def emit(model: str, inputs: Iterable[tuple[Channel, InputPort]], outputs: Itera
     host.mkdir(parents=True, exist_ok=True)
     text = render("host/accelerator.py.j2", Accelerator(
         model, tuple(_port(channel, port.shape, _input_options(port)) for channel, port in inputs),
-        tuple(_port(channel, port.shape, _output_options(port)) for channel, port in outputs)))
+        tuple(_port(channel, port.shape, _output_options(channel.name, port)) for channel, port in outputs), _functions()))
     (host / "accelerator.py").write_text(text, encoding="utf-8")
     tables: dict[str, Array] = {}
     for channel, port in inputs:
@@ -66,6 +69,11 @@ def emit(model: str, inputs: Iterable[tuple[Channel, InputPort]], outputs: Itera
     for channel, result in outputs:
         tables |= _output_tables(channel.name, result)
     np.savez(host / "tables.npz", **tables)  # type: ignore[arg-type]
+
+
+def _functions() -> str:
+    """The text of hwgen.host_functions behind its imports, which the template repeats."""
+    return "Array" + inspect.getsource(host_functions).partition("\nArray")[2].rstrip()
 
 
 def _port(channel: Channel, shape: tuple[int, ...], options: str) -> HostPort:
@@ -81,9 +89,16 @@ def _input_options(port: InputPort) -> str:
     return f"raw={port.encode.raw}"
 
 
-def _output_options(port: OutputPort) -> str:
-    tail = "".join(f"{name}, " for name in port.decode.tail).strip()
-    return f"tail=({tail}), indices={port.decode.indices}"
+def _output_options(name: str, port: OutputPort) -> str:
+    steps = ", ".join(_step(f"{name}.{i}", step) for i, step in enumerate(port.decode.tail, 1))
+    return f"tail=[{steps}], indices={port.decode.indices}"
+
+
+def _step(prefix: str, step: HostStep) -> str:
+    """A step as host_functions.evaluate takes it; its arrays lie in the tables."""
+    arguments = ", ".join(f'"{name}": ' + (f'TABLES["{prefix}.{name}"]' if isinstance(value, Tensor) else repr(value))
+                          for name, value in step.arguments)
+    return f'("{step.function}", {step.inputs}, {{{arguments}}})'
 
 
 def _input_tables(name: str, port: InputPort) -> dict[str, Array]:
@@ -93,4 +108,6 @@ def _input_tables(name: str, port: InputPort) -> dict[str, Array]:
 
 def _output_tables(name: str, port: OutputPort) -> dict[str, Array]:
     order = {} if port.order is None else {f"{name}_order": port.order.array}
-    return {f"{name}_scale": port.decode.scale.array, f"{name}_offset": port.decode.offset.array, **order}
+    tail = {f"{name}.{i}.{argument}": value.array for i, step in enumerate(port.decode.tail, 1)
+            for argument, value in step.arguments if isinstance(value, Tensor)}
+    return {f"{name}_scale": port.decode.scale.array, f"{name}_offset": port.decode.offset.array, **order, **tail}

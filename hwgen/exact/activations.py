@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from hwgen.exact.expression import Change, Condition, HalfLine, Stage
+from hwgen.exact.expression import Change, Condition, HalfLine, Stage, float64
 from hwgen.exact.surd import Real, sign
+from hwgen.host import HostStep
 from hwgen.ir.tensor import Tensor
 
 
@@ -31,6 +32,10 @@ class ClipStage(Stage):
         at_high = not condition.below if self.high is None else condition.holds(self.high)
         return at_low if at_low == at_high else condition
 
+    def host_step(self) -> HostStep:
+        low, high = (None if limit is None else float(limit) for limit in (self.low, self.high))
+        return HostStep.of("clip", low=low, high=high)
+
 
 RELU = ClipStage(Fraction(0), None)
 
@@ -52,3 +57,6 @@ class BendStage(Stage):
         if slope == 0:
             return RELU.pull_back(condition, index)
         return condition if sign(condition.bound) >= 0 else replace(condition, bound=condition.bound / slope)
+
+    def host_step(self) -> HostStep:
+        return HostStep.of("leaky_relu", slope=float64(self.slope))

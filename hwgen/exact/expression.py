@@ -14,6 +14,7 @@ from math import floor
 import numpy as np
 
 from hwgen.exact.surd import Real, sign
+from hwgen.host import HostStep
 from hwgen.ir.tensor import Array, Tensor
 
 
@@ -60,6 +61,10 @@ class Stage(ABC):
         """Whether the function never falls."""
         return True
 
+    @abstractmethod
+    def host_step(self) -> HostStep:
+        """The same function on the host, in float64, for values of the shape that the parameters broadcast to."""
+
 
 @dataclass(frozen=True)
 class AffineStage(Stage):
@@ -85,10 +90,18 @@ class AffineStage(Stage):
     def rises(self, index: int) -> bool:
         return sign(self.scale.array.flat[index]) >= 0
 
+    def host_step(self) -> HostStep:
+        return HostStep.of("affine", scale=float64(self.scale), offset=float64(self.offset))
+
     def after(self, earlier: AffineStage) -> AffineStage:
         """This stage applied to the result of an earlier one, as one stage."""
         return affine(self.scale.array * earlier.scale.array,
                       self.scale.array * earlier.offset.array + self.offset.array)
+
+
+def float64(exact: Tensor) -> Tensor:
+    """Exact reals rounded once."""
+    return Tensor(np.array([float(v) for v in exact.array.ravel()], dtype=np.float64).reshape(exact.shape))
 
 
 def affine(scale: object, offset: object) -> AffineStage:

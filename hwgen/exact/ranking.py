@@ -8,24 +8,36 @@ from math import floor
 
 import numpy as np
 
-from hwgen.exact.expression import Expression, affine
 from hwgen.exact.surd import Real, sign
+from hwgen.exact.tail import on_host
 from hwgen.exact.view import Site, View, linear
+from hwgen.host import HostStep
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ops.argmax import ArgMax
 
 
-def fold_argmax(view: View, site: Site, shape: tuple[int, ...]) -> View:
-    """In hardware where all classes share one positive scale, else on the host. Softmax keeps the order: dropped."""
-    scores = replace(view, tail=())
-    stage = linear(scores, site)
-    scales, offsets = (np.broadcast_to(t.array, view.shape) for t in (stage.scale, stage.offset))
-    shared = all(s == scales[0] for s in scales[1:]) and sign(scales[0]) > 0
-    if not shared or view.order is not None:
-        scores = replace(scores, expression=Expression((affine(scales, offsets),)))
-        return replace(scores, shape=shape, tail=("argmax",), indices=True)
-    site.emit(ArgMax(*rank_offsets(offsets / scales[0])), view.source)
+def fold_top(view: View, k: int, keepdims: bool, site: Site) -> View:
+    """Indices of the k largest; a softmax before it keeps the order and is dropped.
+
+    In hardware where k is 1 and all classes share one positive scale, else on the host.
+    """
+    scores = view.scores or view
+    shape = (*scores.shape[:-1], *((k,) if keepdims else ()))
+    offsets = _shared_scale(scores, site) if k == 1 and not scores.tail else None
+    if offsets is None:
+        return replace(on_host(HostStep.of("top", k=k, keepdims=keepdims), [scores], shape, site), indices=True)
+    site.emit(ArgMax(*rank_offsets(offsets)), scores.source)
     return View(site.output, shape, indices=True)
+
+
+def _shared_scale(scores: View, site: Site) -> Array | None:
+    """The offsets in units of the scale that all classes share; None where there is no such scale."""
+    stage = linear(scores, site) if scores.host or scores.indices else scores.expression.affine
+    if stage is None or scores.order is not None or len(scores.shape) != 1:
+        return None
+    scales, offsets = (np.broadcast_to(t.array, scores.shape) for t in (stage.scale, stage.offset))
+    shared = all(s == scales[0] for s in scales[1:]) and sign(scales[0]) > 0
+    return np.asarray(offsets / scales[0]) if shared else None
 
 
 def _order(x: Real, y: Real) -> int:

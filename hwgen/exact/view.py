@@ -1,8 +1,9 @@
 """The exact affine view: what real value an integer stands for, while the scales are being folded.
 
-value = tail(expression(integer)), element k of the value (in its own memory order) being element order[k] of the
-integer source. Integers of maps lie channels last, (H, W, C), whatever order the foreign graph has: layout ops only
-change `order`. A view with `host` set has no integers yet: its source is a graph input, still real.
+value = expression(integer), element k of the value (in its own memory order) being element order[k] of the integer
+source; or, with a tail (hwgen.exact.tail), what the host makes of the source. Integers of maps lie channels last,
+(H, W, C), whatever order the foreign graph has: layout ops only change `order`. A view with `host` set has no integers
+yet: its source is a graph input, still real.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from hwgen.errors import HwgenError
 from hwgen.exact.expression import AffineStage, Expression, Stage, affine
 from hwgen.exact.quantizer import Quantizer
+from hwgen.host import HostStep
 from hwgen.ir.graph import Op
 from hwgen.ir.tensor import Array, Tensor
 
@@ -25,30 +27,46 @@ IDENTITY = Expression((affine(Fraction(1), Fraction(0)),))
 
 @dataclass(frozen=True)
 class View:
-    """source: the integer value, or the graph input where `host`; shape: of the viewed real value."""
+    """source: the integer value, or the graph input where `host`; shape: of the viewed real value.
+
+    scores: after a softmax the view before it, which ranks the classes alike.
+    """
 
     source: str
     shape: tuple[int, ...]
     expression: Expression = IDENTITY
     order: Tensor | None = None
     host: bool = False
-    tail: tuple[str, ...] = ()
+    tail: tuple[HostStep, ...] = ()
+    scores: View | None = None
     indices: bool = False
 
     def then(self, stage: Stage) -> View:
+        if self.tail:
+            return self._appended(stage.host_step(), self.shape)
         return replace(self, expression=self.expression.then(stage))
 
     def reshaped(self, shape: tuple[int, ...]) -> View:
         """Another shape, the same memory order."""
+        if self.tail:
+            scores = self.scores and self.scores.reshaped(shape)
+            return replace(self._appended(HostStep.of("reshape", shape=shape), shape), scores=scores)
         return self._moved(shape, lambda a: a.reshape(shape))
 
     def transposed(self, permutation: tuple[int, ...]) -> View:
         """Axes permuted: no integer moves, only the order in which they are read."""
         shape = tuple(self.shape[i] for i in permutation)
+        if self.tail:
+            scores = self.scores and self.scores.transposed(permutation)
+            return replace(self._appended(HostStep.of("transpose", permutation=permutation), shape), scores=scores)
         order = self.positions().reshape(self.shape).transpose(permutation).reshape(-1)
         plain = np.array_equal(order, np.arange(order.size))
         moved = self._moved(shape, lambda a: a.transpose(permutation))
         return replace(moved, order=None if plain else Tensor(order))
+
+    def _appended(self, step: HostStep, shape: tuple[int, ...]) -> View:
+        tail = (*self.tail, replace(step, inputs=(len(self.tail),)))
+        return replace(self, shape=shape, tail=tail, scores=None)
 
     def positions(self) -> Array:
         """For each element of the flattened view, its position in the source."""
@@ -113,10 +131,10 @@ def _channel_parameter(parameter: Tensor, shape: tuple[int, ...], site: Site) ->
 
 
 def refuse_tail(view: View, site: Site) -> None:
-    """Only the host computes softmax and argmax, so nothing follows them."""
+    """Nothing in hardware follows what only the host computes."""
     if view.tail or view.indices:
-        raise HwgenError("host-tail", site.name, "it follows an op that only the host computes (softmax, argmax)",
-                         "Remove it, or end the network before it.")
+        raise HwgenError("host-tail", site.name, "it follows an op that only the host computes (float weights, "
+                         "softmax, argmax)", "Remove it, or end the network before it.")
 
 
 class Site(Protocol):

@@ -46,6 +46,11 @@ class Tensor:
         return self._array.shape
 
     @property
+    def is_float(self) -> bool:
+        """Whether the elements are float64."""
+        return self._array.dtype.kind == "f"
+
+    @property
     def digest(self) -> str:
         """SHA-256 of dtype, shape and content."""
         if self._digest is None:

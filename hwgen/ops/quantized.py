@@ -19,11 +19,13 @@ from hwgen.errors import HwgenError
 from hwgen.exact.activations import RELU, BendStage, ClipStage
 from hwgen.exact.channels import per_channel
 from hwgen.exact.dense import fold_dense
-from hwgen.exact.expression import affine
+from hwgen.exact.expression import affine, float64
 from hwgen.exact.quantizer import CountQuantizer, Quantizer, UniformQuantizer
-from hwgen.exact.ranking import fold_argmax
+from hwgen.exact.ranking import fold_top
 from hwgen.exact.surd import reciprocal, sqrt
+from hwgen.exact.tail import on_host
 from hwgen.exact.view import Site, View, refuse_tail
+from hwgen.host import HostStep
 from hwgen.ir.graph import Level, Op, Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, REAL, IntType, Type
@@ -54,6 +56,21 @@ class QuantizedOp(Op):
     def is_wire(self, value: Value) -> bool:
         """Whether the op gives this value back, element by element."""
         return False
+
+    def _host(self, step: HostStep, views: Sequence[View], site: Site) -> View:
+        """The view of the output where the host computes this op."""
+        (shape, _), = self.infer([Value(view.source, view.shape, REAL) for view in views])
+        return on_host(step, views, shape, site)
+
+
+def real_weights(weight: Tensor, scale: Tensor, zero_point: Tensor) -> Tensor:
+    """(weight - zero_point) * scale in float64, for the host."""
+    return Tensor((weight.array - zero_point.array) * scale.array.astype(np.float64))
+
+
+def real_bias(bias: Tensor | None) -> Tensor:
+    """The bias in float64, 0 where there is none."""
+    return Tensor(0.0) if bias is None else float64(bias)
 
 
 def close(view: View, quantizer: Quantizer, site: Site) -> View:
@@ -110,7 +127,7 @@ class Dense(QuantizedOp):
     """y = x @ W^T (+ bias), W = (weight - zero_point) * scale.
 
     weight: int (M, K); scale, zero_point: scalar or (M, 1) or (1, K) or (M, K); bias: None or real (M,).
-    The product runs over the last axis of x.
+    The product runs over the last axis of x. Weights may be floats behind the last quantizer: the host's.
     """
 
     weight: Tensor
@@ -127,6 +144,9 @@ class Dense(QuantizedOp):
         return (((*inputs[0].shape[:-1], rows), REAL),)
 
     def fold(self, view: View, site: Site) -> View:
+        if view.tail or self.weight.is_float:
+            weight = real_weights(self.weight, self.scale, self.zero_point)
+            return self._host(HostStep.of("dense", weight=weight, bias=real_bias(self.bias)), [view], site)
         return fold_dense(self.weight, self.scale, self.zero_point, self.bias, view, site)
 
 
@@ -145,7 +165,6 @@ class Elementwise(QuantizedOp):
         return ((shape, REAL),)
 
     def fold(self, view: View, site: Site) -> View:
-        refuse_tail(view, site)
         c = self.constant.fractions()
         zero, one = Fraction(0), Fraction(1)
         match self.kind:
@@ -179,7 +198,6 @@ class BatchNorm(QuantizedOp):
     axis: int = 0
 
     def fold(self, view: View, site: Site) -> View:
-        refuse_tail(view, site)
         variance = self.variance.fractions() + Fraction(self.epsilon)
         if min(variance) <= 0:
             raise HwgenError("bad-batchnorm", site.name, "variance + epsilon is not positive",
@@ -198,7 +216,6 @@ class Relu(QuantizedOp):
     """y = max(x, 0)."""
 
     def fold(self, view: View, site: Site) -> View:
-        refuse_tail(view, site)
         return view.then(RELU)
 
 
@@ -210,7 +227,6 @@ class Clip(QuantizedOp):
     high: float | None
 
     def fold(self, view: View, site: Site) -> View:
-        refuse_tail(view, site)
         low, high = (None if limit is None else Fraction(limit) for limit in (self.low, self.high))
         if low is not None and high is not None and low > high:
             raise HwgenError("bad-clip", site.name, f"its lower limit {self.low} is above its upper limit {self.high}",
@@ -225,7 +241,6 @@ class LeakyRelu(QuantizedOp):
     slope: Tensor
 
     def fold(self, view: View, site: Site) -> View:
-        refuse_tail(view, site)
         slope = self.slope.fractions()
         if any(s < 0 for s in slope.ravel()):
             raise HwgenError("negative-slope", site.name, "a negative slope makes the function fall and rise",
@@ -267,11 +282,13 @@ class Transpose(QuantizedOp):
 
 @dataclass(frozen=True)
 class Softmax(QuantizedOp):
-    """Along the last axis; only at the end, on the host."""
+    """Along the last axis, or its logarithm; only at the end, on the host."""
+
+    log: bool = False
 
     def fold(self, view: View, site: Site) -> View:
-        refuse_tail(view, site)
-        return replace(view, tail=("softmax",))
+        step = HostStep.of("log_softmax" if self.log else "softmax")
+        return replace(self._host(step, [view], site), scores=view)
 
 
 @dataclass(frozen=True)
@@ -289,6 +306,4 @@ class TopK(QuantizedOp):
         return (((*inputs[0].shape[:-1], *tail), IntType(0, max(inputs[0].shape[-1] - 1, 1))),)
 
     def fold(self, view: View, site: Site) -> View:
-        if self.k != 1:
-            raise HwgenError("topk", site.name, f"TopK with k = {self.k}", "Use k = 1, or sort the scores on the host.")
-        return fold_argmax(view, site, (1,) if self.keepdims else ())
+        return fold_top(view, self.k, self.keepdims, site)

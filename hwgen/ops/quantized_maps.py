@@ -13,10 +13,11 @@ from hwgen.exact.expression import affine
 from hwgen.exact.joins import fold_add, fold_concat
 from hwgen.exact.truncation import TruncQuantizer
 from hwgen.exact.view import Site, View
+from hwgen.host import Argument, HostStep
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, IntType
-from hwgen.ops.quantized import Inferred, QuantizedOp, close
+from hwgen.ops.quantized import Inferred, QuantizedOp, close, real_bias, real_weights
 from hwgen.rounding import Rounding
 
 
@@ -37,6 +38,12 @@ class MapOp(QuantizedOp):
             raise HwgenError("shape-mismatch", x.name, str(error), "Give a larger --input-shape.") from error
         return (channels, columns) if len(x.shape) == 2 else (channels, rows, columns)
 
+    def _host_map(self, function: str, view: View, site: Site, **arguments: Argument) -> View:
+        geometry = self.geometry
+        step = HostStep.of(function, kernel=geometry.kernel, stride=geometry.stride, pads=geometry.pads,
+                           dilation=geometry.dilation, **arguments)
+        return self._host(step, [view], site)
+
     def _made(self, view: View, folded: View) -> View:
         return folded if len(view.shape) == 3 else folded.reshaped((folded.shape[0], folded.shape[2]))
 
@@ -45,7 +52,7 @@ class MapOp(QuantizedOp):
 class Conv(MapOp):
     """Cross-correlation with (weight - zero_point) * scale, weight: int (M, C / groups, KH, KW), plus bias (M,).
 
-    scale, zero_point: scalar or (M, 1, 1, 1). The border is zero.
+    scale, zero_point: scalar or (M, 1, 1, 1). The border is zero. Weights may be floats behind the last quantizer.
     """
 
     weight: Tensor
@@ -58,6 +65,9 @@ class Conv(MapOp):
         return ((self._shape(inputs[0], self.weight.shape[0]), REAL),)
 
     def fold(self, view: View, site: Site) -> View:
+        if view.tail or self.weight.is_float:
+            weight = real_weights(self.weight, self.scale, self.zero_point)
+            return self._host_map("conv", view, site, weight=weight, bias=real_bias(self.bias), groups=self.groups)
         filters = Filters(self.weight, self.scale, self.zero_point, self.bias, self.groups)
         return self._made(view, fold_conv(filters, self.geometry, view, site))
 
@@ -67,6 +77,8 @@ class MaxPool(MapOp):
     """The largest element under the kernel; the border never wins."""
 
     def fold(self, view: View, site: Site) -> View:
+        if view.tail:
+            return self._host_map("max_pool", view, site)
         return self._made(view, fold_max_pool(self.geometry, view, site))
 
 
@@ -75,6 +87,8 @@ class AveragePool(MapOp):
     """The mean under the kernel, a border of zeros included (GlobalAveragePool and ReduceMean: the whole map)."""
 
     def fold(self, view: View, site: Site) -> View:
+        if view.tail:
+            return self._host_map("average_pool", view, site)
         return self._made(view, fold_average_pool(self.geometry, view, site))
 
 
@@ -92,6 +106,8 @@ class Join(QuantizedOp):
         return ((first.shape, REAL),)
 
     def fold_all(self, views: Sequence[View], site: Site) -> View:
+        if any(view.tail for view in views):
+            return self._host(HostStep.of("join", sign=-1 if self.subtract else 1), views, site)
         return fold_add(views[0], views[1], -1 if self.subtract else 1, site)
 
 
@@ -106,6 +122,8 @@ class Concat(QuantizedOp):
         return (((sum(x.shape[0] for x in inputs), *inputs[0].shape[1:]), REAL),)
 
     def fold_all(self, views: Sequence[View], site: Site) -> View:
+        if any(view.tail for view in views):
+            return self._host(HostStep.of("concat"), views, site)
         return fold_concat(views, site)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hwgen.errors import HwgenError
-from hwgen.exact.decode import decode_of
+from hwgen.exact.decode import decode_of, order_of
 from hwgen.exact.encode import encode_of, stream_order
 from hwgen.exact.quantizer import Quantizer
 from hwgen.exact.view import View, map_shape
@@ -36,7 +36,7 @@ def fold_scales(graph: Graph) -> Graph:
         if view.order is not None and view.source == site.output:
             builder.orders[view.source] = view.order
         pending[node.outputs[0]] = () if site.emitted else site.origin
-    ports = [_output_port(name, views[name], graph.values[name].shape, builder.values) for name in graph.outputs]
+    ports = [_output_port(graph.values[name], views[name], pending[name], builder.values) for name in graph.outputs]
     builder.ports.update({port.name: port for port in ports})
     return builder.build(list(dict.fromkeys(port.value for port in ports)))
 
@@ -92,8 +92,9 @@ class _Site:
         self.emitted = True
 
 
-def _output_port(name: str, view: View, shape: tuple[int, ...], values: Mapping[str, Value]) -> OutputPort:
+def _output_port(output: Value, view: View, origin: tuple[str, ...], values: Mapping[str, Value]) -> OutputPort:
     if view.host or view.source not in values:
-        raise HwgenError("host-only", name, "this output does not depend on any quantized layer",
+        raise HwgenError("host-only", output.name, "this output does not depend on any quantized layer",
                          "Remove the output, or put a quantizer on its path.")
-    return OutputPort(name, shape, view.source, decode_of(view, name), view.order)
+    return OutputPort(output.name, output.shape, view.source, decode_of(view), order_of(view),
+                      tuple(dict.fromkeys(origin)))

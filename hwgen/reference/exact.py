@@ -1,6 +1,7 @@
 """The exact reference: executes a graph of the quantized level in rational arithmetic.
 
-It judges the integer model and the RTL, so it shares no code with passes, thresholds or the integer level.
+It judges the integer model and the RTL, so it shares no code with passes, thresholds or the integer level. The host's
+tail (softmax, float weights and what follows them) is executed as in the float32 replay, but on float64.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from hwgen.ops.quantized import (
     Transpose,
 )
 from hwgen.ops.quantized_maps import Concat, Join, MapOp, Trunc
-from hwgen.reference import host
+from hwgen.reference import float32, host
 from hwgen.reference.ball import Ball, rational
 from hwgen.reference.exact_maps import bend, concat, on_map
 from hwgen.reference.rounding import round_ratio
@@ -54,22 +55,22 @@ class ExactResult:
 
 
 @dataclass(frozen=True)
-class Probabilities:
-    """A softmax's result: float64 for the output, the exact logits for what only compares."""
+class Floats:
+    """What the host's tail makes: float64 only; after a softmax the exact scores too, for what only compares."""
 
-    logits: Ball
     values: Array
+    scores: Ball | None = None
 
-    def moved(self, move: Callable[[Array], Array]) -> Probabilities:
+    def moved(self, move: Callable[[Array], Array]) -> Floats:
         """A reshape, transpose or the like."""
-        return Probabilities(self.logits.moved(move), move(self.values))
+        return Floats(move(self.values), self.scores and self.scores.moved(move))
 
     def floats(self) -> Array:
-        """The probabilities in float64."""
+        """The values."""
         return self.values
 
 
-Result = Ball | Probabilities
+Result = Ball | Floats
 
 
 def run(graph: Graph, inputs: Mapping[str, Array]) -> ExactResult:
@@ -95,17 +96,21 @@ def run(graph: Graph, inputs: Mapping[str, Array]) -> ExactResult:
 def step(node: Node, inputs: list[Result], integers: dict[str, Array]) -> Result:
     """The value of one node; integers are noted where they exist."""
     op, x = node.op, inputs[0]
-    if isinstance(op, Join | Concat):
-        return join(op, [ball for ball in inputs if isinstance(ball, Ball)])
     if isinstance(op, Reshape | Transpose):
         return x.moved(partial(move, op))
     if isinstance(op, TopK):
-        integers[node.outputs[0]] = indices = top(op, x.logits if isinstance(x, Probabilities) else x)
-        return Ball(indices.astype(object), 1)
-    if isinstance(x, Probabilities):
-        raise TypeError(f"{node.name}: {op.label} of probabilities")
+        scores = x.scores if isinstance(x, Floats) else x
+        found = top(op, scores) if scores is not None else float32.top(op, x.floats())
+        integers[node.outputs[0]] = found
+        return Ball(found.astype(object), 1)
     if isinstance(op, Softmax):
-        return Probabilities(x, softmax(x.floats()))
+        return Floats(float32.softmax(op, x.floats()), None if isinstance(x, Floats) else x)
+    if any(isinstance(value, Floats) for value in inputs) or float32.has_float_weights(op):
+        return Floats(float32.execute(node, [value.floats() for value in inputs]))
+    if isinstance(op, Join | Concat):
+        return join(op, [ball for ball in inputs if isinstance(ball, Ball)])
+    if not isinstance(x, Ball):
+        raise TypeError(f"{node.name}: {op.label} of floats")
     if isinstance(op, Quant | MultiThreshold | Trunc):
         integers[node.outputs[0]] = q = decide(op, x)
         return dequantize(op, q)
@@ -272,11 +277,3 @@ def best(row: list[int], error: list[int], k: int) -> list[int]:
         if gap <= radius and radius and not (gap == 0 and error[i] == error[j]):
             raise UndecidedError("two class scores need more fraction bits")
     return order[:k]
-
-
-def softmax(x: Array) -> Array:
-    """Along the last axis, in float64."""
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
-
-

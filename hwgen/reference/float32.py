@@ -12,7 +12,7 @@ from functools import partial, reduce
 
 import numpy as np
 
-from hwgen.ir.graph import Graph, Node
+from hwgen.ir.graph import Graph, Node, Op
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BipolarType
 from hwgen.ops.quantized import (
@@ -77,6 +77,11 @@ def execute(node: Node, inputs: list[Array]) -> Array:
         Transpose: transpose, Softmax: softmax, TopK: top, Clip: clip, LeakyRelu: leaky_relu, Conv: on_map,
         MaxPool: on_map, AveragePool: on_map, Join: join, Concat: concat}
     return partial(rules[type(node.op)], node.op)(*inputs)
+
+
+def has_float_weights(op: Op) -> bool:
+    """Whether it is a layer of the host's tail."""
+    return isinstance(op, Dense | Conv) and op.weight.is_float
 
 
 def relu(op: Relu, x: Array) -> Array:
@@ -155,9 +160,10 @@ def transpose(op: Transpose, x: Array) -> Array:
 
 
 def softmax(op: Softmax, x: Array) -> Array:
-    """Along the last axis."""
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+    """Along the last axis, or its logarithm."""
+    shifted = x - x.max(axis=-1, keepdims=True)
+    total = np.exp(shifted).sum(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(total) if op.log else np.exp(shifted) / total)
 
 
 def top(op: TopK, x: Array) -> Array:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hwgen import host_functions
 from hwgen.emit.host import Channel, emit
-from hwgen.host import HOST_FUNCTIONS, Decode, Encode, InputPort, OutputPort
+from hwgen.host import Decode, Encode, HostStep, InputPort, OutputPort
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, IntType, full_range
 from hwgen.stream import Stream, pack, unpack
@@ -23,6 +25,7 @@ INPUT_TYPES = [BIPOLAR, full_range(1, False), full_range(3, True), IntType(-3, 1
 OUTPUT_TYPES = [BIPOLAR, full_range(5, True), full_range(7, False), full_range(31, True), full_range(63, True),
                 full_range(64, True), full_range(70, True), full_range(66, False)]
 
+SOFTMAX = HostStep("softmax", (), (0,))
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -63,7 +66,7 @@ def input_port(rng: np.random.Generator, kind: IntType, per_element: bool, order
 
 def output_port(rng: np.random.Generator, per_element: bool, order: bool, tail: bool) -> OutputPort:
     shape = (ELEMENTS,) if per_element else ()
-    decode = Decode(Tensor(rng.normal(size=shape)), Tensor(rng.normal(size=shape)), ("softmax",) if tail else ())
+    decode = Decode(Tensor(rng.normal(size=shape)), Tensor(rng.normal(size=shape)), (SOFTMAX,) if tail else ())
     return OutputPort("y", SHAPE, "w", decode, Tensor(rng.permutation(ELEMENTS)) if order else None)
 
 
@@ -99,21 +102,50 @@ def test_host_module_equals_hwgen(case: int, seed: int, tmp_path: Path) -> None:
     assert made["y"].dtype == np.float32
 
 
-@pytest.mark.parametrize("tail", [(), *((name,) for name in sorted(HOST_FUNCTIONS)), ("relu", "softmax")], ids=str)
-def test_every_host_function_is_there(tail: tuple[str, ...], seed: int, tmp_path: Path) -> None:
+def every_function(rng: np.random.Generator) -> list[HostStep]:
+    """A tail in which every function occurs: a map of 2 x 3 positions, then a vector, then an index."""
+    window = {"kernel": (2, 1), "stride": (1, 1), "pads": (1, 0, 0, 0), "dilation": (1, 1)}
+    row = {"kernel": (1, 2), "stride": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1)}
+
+    def plain(*shape: int) -> Tensor:
+        return Tensor(rng.normal(size=shape))
+
+    return [
+        HostStep.of("take", index=Tensor(rng.permutation(ELEMENTS))), HostStep.of("reshape", shape=(1, *SHAPE)),
+        HostStep.of("affine", scale=plain(1), offset=plain(1, 1, 3)), HostStep.of("clip", low=-1.5, high=None),
+        HostStep.of("conv", weight=plain(4, 1, 2, 1), bias=plain(4), groups=1, **window),
+        HostStep.of("conv", weight=plain(4, 2, 2, 1), bias=Tensor(0.0), groups=2, **window),
+        HostStep.of("max_pool", **window), HostStep.of("transpose", permutation=(1, 2, 0)),
+        HostStep.of("reshape", shape=(2, 12)), HostStep.of("leaky_relu", slope=Tensor(0.25)),
+        HostStep.of("average_pool", **row), HostStep.of("dense", weight=plain(5, 11), bias=plain(5)),
+        HostStep.of("join", sign=-1), HostStep.of("concat"), HostStep.of("softmax"), HostStep.of("log_softmax"),
+        HostStep.of("top", k=3, keepdims=True)]
+
+
+def placed(steps: list[HostStep]) -> tuple[HostStep, ...]:
+    """Each step reads the one before it, a join and a concat that one twice."""
+    return tuple(replace(step, inputs=(i,) * (2 if step.function in ("join", "concat") else 1))
+                 for i, step in enumerate(steps))
+
+
+def test_every_host_function_is_there(seed: int, tmp_path: Path) -> None:
+    """The emitted module computes every function as hwgen does, to the bit."""
     rng = np.random.default_rng(seed)
     stream, inputs = Stream(full_range(6, True), ELEMENTS, 2), Stream(full_range(1, False), ELEMENTS, 1)
-    last = "argmax" in tail
-    sink = OutputPort("y", (1,) if last else SHAPE, "w",
-                      Decode(Tensor(rng.normal(size=ELEMENTS)), Tensor(rng.normal(size=ELEMENTS)), tail, indices=last))
+    tail = placed(every_function(rng))
+    assert {step.function for step in tail} == set(host_functions.FUNCTIONS)
     source = input_port(rng, inputs.type, False, False)
-    emit("tiny", [(Channel("x", "s_axis_x", inputs, 1), source)], [(Channel("y", "m_axis_y", stream, 2), sink)],
-         tmp_path)
     received = pack(random_values(rng, stream.type, (7, ELEMENTS)), stream)
     ones = np.ones((1, *SHAPE))
-    made = run_alone(tmp_path, x=ones, integers=ones.astype(int), y=received)
-    assert np.array_equal(made["y"], sink.run(unpack(received, stream)))
-    assert made["y"].dtype == sink.run(unpack(received, stream)).dtype
+    for length, shape in ((2, (1, *SHAPE)), (12, (2, 5)), (16, (4, 5)), (17, (4, 3))):
+        sink = OutputPort("y", shape, "w", Decode(Tensor(rng.normal(size=ELEMENTS)), Tensor(rng.normal(size=ELEMENTS)),
+                                                  tail[:length], indices=length == len(tail)))
+        emit("tiny", [(Channel("x", "s_axis_x", inputs, 1), source)], [(Channel("y", "m_axis_y", stream, 2), sink)],
+             tmp_path)
+        made = run_alone(tmp_path, x=ones, integers=ones.astype(int), y=received)
+        expected = sink.run(unpack(received, stream))
+        assert np.array_equal(made["y"], expected) and made["y"].shape == (7, *shape)
+        assert made["y"].dtype == expected.dtype
 
 
 def test_indices_stay_integers(tmp_path: Path) -> None:
