@@ -12,7 +12,7 @@ from hwgen.exact.dense import MAX_MULTIPLIER_BITS
 from hwgen.exact.expression import affine
 from hwgen.exact.grid import on_grid
 from hwgen.exact.surd import Real
-from hwgen.exact.view import Site, View, linear
+from hwgen.exact.view import Site, View, channels_last_order, linear
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ops.add import Add
 from hwgen.ops.concat import Concat
@@ -32,7 +32,9 @@ def fold_concat(views: Sequence[View], site: Site) -> View:
     """The integers side by side; each channel keeps its own scale and offset."""
     views = [on_grid(view, site) for view in views]
     stages = [linear(view, site) for view in views]
-    _same_layout(views, site)
+    if any(not np.array_equal(view.positions(), channels_last_order(view.shape)) for view in views):
+        raise HwgenError("layout", site.name, "it joins along another axis than the channels of a map, or its inputs "
+                         "passed a transpose or reshape", "Join the channels, in the model's own layout.")
     site.emit(Concat(), *(view.source for view in views))
     channels = sum(view.shape[0] for view in views)
     made = View(site.output, (channels, *views[0].shape[1:])).channels_last()
@@ -68,12 +70,6 @@ def _multipliers(a: Array, b: Array, site: Site) -> tuple[int, int, Array | Real
 
 
 def _same_layout(views: Sequence[View], site: Site) -> None:
-    if any(not np.array_equal(view.positions(), _expected(view, views[0])) for view in views):
+    if any(not np.array_equal(view.positions(), views[0].positions()) for view in views):
         raise HwgenError("layout", site.name, "its inputs lie in different orders", "Remove the transpose or reshape "
                          "before it.")
-
-
-def _expected(view: View, first: View) -> Array:
-    return first.positions() if view.shape == first.shape else View("", view.shape).channels_last().positions()
-
-

@@ -146,11 +146,11 @@ class Context:
         self.alias[name] = name
         return made
 
-    def add_inner(self, node: NodeProto, op: Op, value: Value, role: str) -> Value:
+    def add_inner(self, node: NodeProto, op: Op, values: Value | Sequence[Value], role: str) -> Value:
         """Append an op that comes before or after the node's own, with a name made of the node's output and a role."""
         name = self.fresh(f"{node.output[0]}_{role}")
         self.names[name] = str(node.output[0])
-        return self._append(node, op, (value,), name)
+        return self._append(node, op, (values,) if isinstance(values, Value) else values, name)
 
     def _append(self, node: NodeProto, op: Op, values: Sequence[Value], name: str) -> Value:
         inputs = [value.name for value in values]

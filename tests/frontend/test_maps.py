@@ -120,6 +120,8 @@ CASES = {
     "concat": Case(lambda opset: ([node("Relu", ["x"], "r"), node("Concat", ["x", "r", "x"], axis=1)], {}), MAP),
     "concat_negative": Case(lambda opset: ([node("Relu", ["x"], "r"), node("Concat", ["r", "x"], axis=-1)], {}),
                             since=11),
+    "concat_last": Case(lambda opset: ([node("Transpose", ["x"], "t", perm=[0, 2, 3, 1]), node("Relu", ["t"], "r"),
+                                        node("Concat", ["t", "r"], axis=3)], {}), MAP),
     "flatten": on_map("Flatten"),
     "channel_scale": on_map("Mul", constants={"c": np.array([1, -2, 0.5, 3], np.float32).reshape(1, 4, 1, 1)}),
     "channel_bias": on_map("Add", constants={"c": np.array([1, -2, 0.5, 3], np.float32).reshape(4, 1, 1)}),

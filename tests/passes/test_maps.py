@@ -14,7 +14,7 @@ from hwgen.ir.graph import Graph, GraphBuilder, Level, Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, REAL, IntType, full_range
 from hwgen.model import IntegerModel
-from hwgen.ops.quantized import QuantizedOp
+from hwgen.ops.quantized import QuantizedOp, Reshape, Transpose
 from hwgen.ops.quantized_maps import AveragePool, Concat, Conv, Join, MaxPool
 from hwgen.passes.canonicalise import canonicalise
 from hwgen.passes.fold_scales import fold_scales
@@ -138,6 +138,18 @@ def test_concat_keeps_each_sides_scale(seed: int) -> None:
     both = np.concatenate([values["a"] * 0.5, values["b"] * 0.75], axis=-1)
     acc = both @ (weights[:, :, 0, 0].T * 0.25)
     np.testing.assert_array_equal(values["y"], np.clip(np.round(acc / 0.5), -32, 31))
+
+
+@pytest.mark.parametrize("move", [Transpose((1, 2, 0)), Reshape((24,))])
+def test_concat_of_other_axes_than_the_channels_is_refused(move: QuantizedOp) -> None:
+    """Integers of maps lie channels last, so that only the channels of two maps can lie side by side."""
+    builder = GraphBuilder("concat", Level.QUANTIZED)
+    builder.add_input(Value("x", (2, 4, 3), REAL))
+    builder.add("q0", quant(0.5, full_range(4, True)), ["x"], ["a"])
+    builder.add("move", move, ["a"], ["moved"])
+    builder.add("join", Concat(), ["moved", "moved"], ["y"])
+    with pytest.raises(HwgenError, match="layout: join: it joins along another axis than the channels of a map"):
+        fold_scales(builder.build(["y"]))
 
 
 def test_a_border_that_is_no_integer_is_refused() -> None:
