@@ -18,6 +18,12 @@ def problem(node: NodeProto, code: str, why: str, help: str = EXPORT_AGAIN) -> H
     return HwgenError(code, node_name(node), why, help)
 
 
+def listing(names: list[str], limit: int = 12) -> str:
+    """Up to `limit` names."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
 def find(node: NodeProto, name: str, kind: int) -> AttributeProto | None:
     """The attribute, of the right kind, or None."""
     found = next((a for a in node.attribute if a.name == name), None)

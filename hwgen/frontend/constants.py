@@ -45,7 +45,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class QuantizedConstant:
-    """(integers - zero_point) * scale, exactly; scale and zero_point are float64 of the integers' shape."""
+    """(integers - zero_point) * scale, exactly; scale and zero_point are float64 of the integers' shape.
+
+    Weights of the host's tail have no quantizer: float64 in the place of integers, and a type without meaning.
+    """
 
     name: str
     integers: Array

@@ -86,12 +86,12 @@ def add_dense(context: Context, node: NodeProto, value: Value, op: Dense) -> Non
 
 
 def integer_weights(context: Context, node: NodeProto, constant: Constant) -> QuantizedConstant:
-    """Weights that are integers already."""
+    """Weights without a quantizer: integers already, or floats, which only the host's tail may have."""
     values = finite(constant, node_name(node))
+    one, zero = (np.broadcast_to(np.float64(v), values.shape) for v in (1.0, 0.0))
     whole = values.dtype != object and np.all(values == np.round(values)) and float(np.abs(values).max()) < 1 << 31
     if not whole:
-        raise problem(node, "float-weights", f"its weights {constant.name} are floats and have no quantizer",
-                         "Quantize every layer in training, or use a post-training quantizer, before the export.")
+        return QuantizedConstant(constant.name, values.astype(np.float64), one, zero, full_range(32, True))
     integers = values.astype(np.int64)
     low, high = int(integers.min()), int(integers.max())
     kind = full_range(max((-low - 1).bit_length(), high.bit_length()) + 1, True)
@@ -102,7 +102,6 @@ def integer_weights(context: Context, node: NodeProto, constant: Constant) -> Qu
         if not (kind.lo <= low and high <= kind.hi) or zero_in_bipolar:
             raise problem(node, "annotation", f"weights {constant.name} from {low} to {high} are not all of "
                              f"their annotated type {kind}")
-    one, zero = (np.broadcast_to(np.float64(v), integers.shape) for v in (1.0, 0.0))
     return QuantizedConstant(constant.name, integers, one, zero, kind)
 
 

@@ -14,6 +14,7 @@ from hwgen.frontend import (
     dense,
     elementwise,
     finn,
+    host_tail,
     integers,
     joins,
     maps,
@@ -24,7 +25,7 @@ from hwgen.frontend import (
     shapes,
     trunc,
 )
-from hwgen.frontend.attributes import node_name
+from hwgen.frontend.attributes import listing, node_name
 from hwgen.frontend.constants import FOLDABLE, AnyConstant, Constant, fold
 from hwgen.frontend.context import Context
 from hwgen.frontend.onnx_file import EXPORT_AGAIN, array_of, float_kind, opset, read
@@ -33,7 +34,7 @@ from hwgen.frontend.registry import family_of, lookup
 from hwgen.ir.graph import Graph, Op, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, IntType, full_range
-from hwgen.ops.quantized import Dense, MultiThreshold, Quant, Reshape, Softmax, TopK, Transpose
+from hwgen.ops.quantized import Dense, MultiThreshold, Quant
 from hwgen.ops.quantized_maps import Concat, Conv, Join, MapOp, Trunc
 
 READERS = (activations, dense, elementwise, finn, joins, maps, outputs, qcdq, qonnx, qop, shapes, trunc)
@@ -101,12 +102,6 @@ def unsupported(missing: dict[str, list[str]]) -> HwgenError:
     listed = "; ".join(f"{op} ({listing(names)})" for op, names in missing.items())
     return HwgenError("unsupported-op", f"{count} node{'s' if count > 1 else ''}", f"no support for {listed}",
                       "Export the model with ops of the list in docs/frontend.md.")
-
-
-def listing(names: list[str], limit: int = 12) -> str:
-    """Up to `limit` names."""
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
 
 
 def add_input(context: Context, info: ValueInfoProto) -> None:
@@ -229,8 +224,11 @@ def finish(context: Context, output_names: list[str]) -> Imported:
         if context.alias.get(name) not in context.builder.values:
             raise HwgenError("invalid-model", name, "nothing computes this graph output", EXPORT_AGAIN)
     graph = context.builder.build([context.alias[name] for name in output_names])
+    host_tail.refuse_without_quantizers(graph)
     refuse_unquantized_inputs(graph)
-    refuse_inner_softmax(graph)
+    layers = host_tail.host_layers(graph)
+    if layers:
+        context.warn(host_tail.warning(layers))
     if context.unquantized_weights:
         context.warn(qonnx.unquantized_warning(context.unquantized_weights))
     return Imported(graph, tuple(context.warnings), dict(context.names))
@@ -254,15 +252,3 @@ def refuse_unquantized_inputs(graph: Graph) -> None:
 def meeting(op: Op) -> str:
     """What a float must not reach."""
     return "its weights" if isinstance(op, Dense | Conv) else f"this {op.label}"
-
-
-def refuse_inner_softmax(graph: Graph) -> None:
-    """Softmax runs on the host, so nothing in hardware can follow it."""
-    after: dict[str, str] = {}
-    for node in graph.nodes:
-        source = next((after[name] for name in node.inputs if name in after), None)
-        if source is not None and not isinstance(node.op, Reshape | Transpose | TopK):
-            raise HwgenError("inner-softmax", source, f"node {node.name} computes on its result",
-                             "Softmax is supported at the end of a model only; remove it from the middle.")
-        if source is not None or isinstance(node.op, Softmax):
-            after.update(dict.fromkeys(node.outputs, source or node.name))

@@ -22,19 +22,21 @@ def last_axis(node: NodeProto, value: Value, axis: int) -> None:
 
 
 @handles("onnx", "Softmax")
+@handles("onnx", "LogSoftmax")
 def softmax_flattened(context: Context, node: NodeProto) -> None:
     """Up to opset 12: axis 1 by default, and all axes from it on are one."""
     value = context.real_value(node)
     last_axis(node, value, attributes.integer(node, "axis", 1))
-    context.add(node, Softmax(), value)
+    context.add(node, Softmax(node.op_type == "LogSoftmax"), value)
 
 
 @handles("onnx", "Softmax", since=13)
+@handles("onnx", "LogSoftmax", since=13)
 def softmax(context: Context, node: NodeProto) -> None:
     """Along one axis, the last by default."""
     value = context.real_value(node)
     last_axis(node, value, attributes.integer(node, "axis", -1))
-    context.add(node, Softmax(), value)
+    context.add(node, Softmax(node.op_type == "LogSoftmax"), value)
 
 
 @handles("onnx", "TopK")

@@ -87,7 +87,23 @@ def huge_dims() -> ModelProto:
 
 
 def softmax_inside() -> ModelProto:
-    return model([node("Softmax", ["x"], "p", name="soft"), node("Relu", ["p"], name="act")])
+    nodes = [quant("x", "a"), node("Softmax", ["a"], "p", name="soft"), node("Relu", ["p"], "r", name="act"),
+             quant("r", "y")]
+    return model(nodes, UNITS)
+
+
+def floats_inside() -> ModelProto:
+    """A convolution and a dense layer with float weights, a quantizer behind them."""
+    nodes = [node("Conv", ["x", "k"], "a", name="conv1"), node("Flatten", ["a"], "f"),
+             node("MatMul", ["f", "w"], "b", name="dense1"), quant("b", "y")]
+    weights = {"k": np.full((1, 4, 3, 3), 0.3, np.float32), "w": np.full((12, 2), 0.3, np.float32)}
+    return model(nodes, UNITS | weights, x=MAP)
+
+
+def weights_only(w: Any) -> ModelProto:
+    """Two layers, and no quantizer of a value."""
+    nodes = [quant("w", "q"), node("MatMul", ["x", "q"], "a"), node("Relu", ["a"], "r"), node("MatMul", ["r", w])]
+    return model(nodes, UNITS | {"w": np.ones((4, 4), np.float32), "v": np.full((4, 2), 0.3, np.float32)})
 
 
 def mixed_products() -> ModelProto:
@@ -203,7 +219,9 @@ CASES: dict[str, Case] = {
     "conv_auto_pad": (lambda: one("Conv", constants=KERNEL, x=MAP, auto_pad="SAME"), INT8),
     "conv_too_large": (lambda: one("Conv", constants={"w": np.ones((2, 4, 9, 9), np.float32)}, x=MAP), INT8),
     "conv_bias": (lambda: one("Conv", constants=KERNEL | {"b": [1.0] * 3}, x=MAP), INT8),
-    "conv_float_weights": (lambda: one("Conv", constants={"w": np.full((2, 4, 1, 1), 0.3, np.float32)}, x=MAP), INT8),
+    "conv_float_weights": (floats_inside, INT8),
+    "weights_only": (lambda: weights_only("q"), None),
+    "no_quantizers": (lambda: model([node("MatMul", ["x", "v"])], {"v": FLOATS}), None),
     "conv_weight_scale": (conv_weight_scale, INT8),
     "pool_of_vector": (lambda: one("GlobalAveragePool"), INT8),
     "pool_kernel": (lambda: one("MaxPool", x=MAP, kernel_shape=[2]), INT8),
