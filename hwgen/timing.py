@@ -9,17 +9,15 @@ al., Synchronization and Linearity, 1992). Longest paths are found by sweeps ove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, count
+from typing import NamedTuple
 
 import numpy as np
 
-from hwgen.ir.graph import Graph, Node
 from hwgen.ir.tensor import Array
-from hwgen.kernels.base import Kernel, Schedule
-from hwgen.kernels.buffered import BufferedSchedule
 
 SWEEPS_BETWEEN_JUMPS = 2
 START, STEP = -1, -2
@@ -30,38 +28,33 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class Line:
-    """Steps in a fixed order that read or write: of one kernel, or of one side of a buffered one.
+    """Steps in a fixed order that read or write: of one kernel, or of a part of it that goes on by itself.
 
-    positions: their step numbers; reads, writes: indices into positions.
+    positions: their step numbers; reads, writes: for each port, indices into positions.
     """
 
     name: str
     steps: int
     delay: int
     positions: Array
-    reads: Array
-    writes: Array
+    reads: tuple[Array, ...]
+    writes: tuple[Array, ...]
 
 
 @dataclass(frozen=True)
 class Edge:
-    """The stream `value` between two lines. room: beats it stores (0: joined directly); latency: its cycles."""
+    """The stream `value` between a port of one line and a port of another.
+
+    room: beats it stores (0: joined directly); latency: its cycles.
+    """
 
     value: str
     source: int
     sink: int
+    source_port: int = 0
+    sink_port: int = 0
     room: int = 0
     latency: int = 0
-
-
-@dataclass(frozen=True)
-class Tie:
-    """The two lines of a buffered kernel. needs, frees: as in BufferedSchedule."""
-
-    reader: int
-    writer: int
-    needs: Array
-    frees: Array
 
 
 @dataclass(frozen=True)
@@ -79,6 +72,19 @@ class Rule:
     frames: Array
 
 
+class Back(NamedTuple):
+    """Events of a sequence of which every frame has the same number: its index, and how many frames back."""
+
+    event: Array
+    frames: Array
+
+
+def after(count: int, length: int, behind: int) -> Back:
+    """For each of `count` events the one `behind` before it in a sequence of `length` a frame."""
+    frames, event = np.divmod(np.arange(count) - behind, length)
+    return Back(event, -frames)
+
+
 @dataclass(frozen=True)
 class Cause:
     """Why an event is not earlier: event `index` of `line`, `weight` cycles before, in a frame `frames` back."""
@@ -91,11 +97,11 @@ class Cause:
 
 @dataclass(frozen=True)
 class Network:
-    """Lines in topological order, the streams between them, and the ties within kernels."""
+    """Lines in topological order, the streams between them, and the rules that do not come from streams."""
 
     lines: tuple[Line, ...]
     edges: tuple[Edge, ...]
-    ties: tuple[Tie, ...] = ()
+    inner: tuple[Rule, ...] = ()
 
     @property
     def bottleneck(self) -> int:
@@ -112,9 +118,8 @@ class Network:
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
-        """Two of each edge, in their order, then two of each tie."""
-        return (*chain.from_iterable(map(self.edge_rules, self.edges)),
-                *chain.from_iterable(map(self._tie_rules, self.ties)))
+        """Two of each edge, in their order, then the inner ones."""
+        return (*chain.from_iterable(map(self.edge_rules, self.edges)), *self.inner)
 
     @cached_property
     def rules_of(self) -> Sequence[Sequence[int]]:
@@ -128,16 +133,12 @@ class Network:
 
     def edge_rules(self, edge: Edge) -> tuple[Rule, Rule]:
         """A read after the beat has arrived; a write once the beat `room` before it has left its place."""
-        source, sink = self.lines[edge.source], self.lines[edge.sink]
-        behind, index = np.divmod(np.arange(len(source.writes)) - edge.room, len(sink.reads))
-        return (Rule(edge.sink, sink.reads, edge.source, source.writes, source.delay + edge.latency,
-                     np.zeros(len(sink.reads), int)),
-                Rule(edge.source, source.writes, edge.sink, sink.reads[index], (edge.room > 0) - source.delay, -behind))
-
-    def _tie_rules(self, tie: Tie) -> tuple[Rule, Rule]:
-        behind, frees = np.divmod(tie.frees, len(tie.needs))
-        return (Rule(tie.writer, np.arange(len(tie.needs)), tie.reader, tie.needs, 1, np.zeros(len(tie.needs), int)),
-                Rule(tie.reader, np.arange(len(tie.frees)), tie.writer, frees, 1, -behind))
+        writes = self.lines[edge.source].writes[edge.source_port]
+        reads = self.lines[edge.sink].reads[edge.sink_port]
+        delay = self.lines[edge.source].delay
+        back = after(len(writes), len(reads), edge.room)
+        return (Rule(edge.sink, reads, edge.source, writes, delay + edge.latency, np.zeros(len(reads), int)),
+                Rule(edge.source, writes, edge.sink, reads[back.event], (edge.room > 0) - delay, back.frames))
 
 
 @dataclass
@@ -305,51 +306,3 @@ def latency(network: Network) -> int:
     return max(ends) - min(starts)
 
 
-def schedule_of(node: Node) -> Schedule:
-    """The schedule of a node's kernel."""
-    kernel = node.op
-    assert isinstance(kernel, Kernel)
-    return kernel.schedule()
-
-
-def lines_of(node: Node, schedule: Schedule) -> tuple[Line, ...]:
-    """A compressed schedule: one line, or two where reads and writes go on by themselves."""
-    (reads,), (writes,) = schedule.reads, schedule.writes
-    if isinstance(schedule, BufferedSchedule):
-        ins, outs, none = np.arange(len(reads)), np.arange(len(writes)), np.arange(0)
-        return (Line(node.name, len(ins), schedule.delay, ins, ins, none),
-                Line(node.name, len(outs), schedule.delay, outs, none, outs))
-    positions = np.flatnonzero(reads | writes)
-    return (Line(node.name, schedule.steps, schedule.delay, positions,
-                 np.flatnonzero(reads[positions]), np.flatnonzero(writes[positions])),)
-
-
-Stored = Callable[[Node], tuple[int, int] | None]
-
-
-def network_of(graph: Graph, stored: Stored) -> Network:
-    """The timing model of a hardware graph. stored: room and latency of a node that only stores beats, else None."""
-    made: Mapping[str, Node] = {value: node for node in graph.nodes for value in node.outputs}
-    kernels = [node for node in graph.nodes if stored(node) is None]
-    lines: list[Line] = []
-    ties: list[Tie] = []
-    readers: dict[str, int] = {}
-    writers: dict[str, int] = {}
-    for node in kernels:
-        schedule = schedule_of(node)
-        readers[node.name] = len(lines)
-        lines += lines_of(node, schedule)
-        writers[node.name] = len(lines) - 1
-        if isinstance(schedule, BufferedSchedule):
-            ties.append(Tie(readers[node.name], writers[node.name], schedule.needs, schedule.frees))
-
-    def edge(k: int, read: str) -> Iterator[Edge]:
-        value, room, delay = read, 0, 0
-        while (node := made.get(value)) is not None:
-            if (place := stored(node)) is None:
-                yield Edge(read, writers[node.name], k, room, delay)
-                return
-            room, delay, value = room + place[0], delay + place[1], node.inputs[0]
-
-    edges = [e for node in kernels for value in node.inputs for e in edge(readers[node.name], value)]
-    return Network(tuple(lines), tuple(edges), tuple(ties))

@@ -24,12 +24,13 @@ def verify(graph: Graph, made_by: str = "a pass") -> None:
 def verify_joined(graph: Graph, made_by: str = "size-fifos") -> None:
     """verify, and on every edge of the hardware graph the producer's stream is the consumer's, lanes included."""
     verify(graph, made_by)
-    makers = {value: node for node in graph.nodes for value in node.outputs}
+    given = {value: (node.name, stream) for node in graph.nodes
+             for value, stream in zip(node.outputs, _streams(node, 1), strict=True)}
     for node in graph.nodes:
-        for value in node.inputs:
-            maker = makers.get(value)
-            if maker is not None and (given := _output(maker)) != (wanted := _input(node)):
-                raise _broken(graph, made_by, node.name, f"it reads {wanted}, but {maker.name} gives {given}")
+        for value, wanted in zip(node.inputs, _streams(node, 0), strict=True):
+            maker, stream = given.get(value, ("", wanted))
+            if stream != wanted:
+                raise _broken(graph, made_by, node.name, f"it reads {wanted}, but {maker} gives {stream}")
 
 
 def faults(graph: Graph) -> Iterable[tuple[str, str]]:
@@ -78,8 +79,8 @@ def _value_faults(graph: Graph, node: Node) -> Iterable[str]:
 
 
 def _stream_faults(graph: Graph, node: Node) -> Iterable[str]:
-    pairs = [*((value, _input(node)) for value in graph.inputs_of(node)),
-             *((value, _output(node)) for value in graph.outputs_of(node))]
+    pairs = [*zip(graph.inputs_of(node), _streams(node, 0), strict=True),
+             *zip(graph.outputs_of(node), _streams(node, 1), strict=True)]
     for value, stream in pairs:
         if (stream.type, stream.elements) != (value.type, value.elements):
             yield f"its stream {stream} does not carry {value}"
@@ -87,14 +88,10 @@ def _stream_faults(graph: Graph, node: Node) -> Iterable[str]:
             yield f"its stream {stream} has no width"
 
 
-def _input(node: Node) -> Stream:
+def _streams(node: Node, side: int) -> tuple[Stream, ...]:
+    """A kernel's streams in the order of the node's inputs (side 0) or outputs (side 1)."""
     assert isinstance(node.op, Kernel)
-    return node.op.input_stream()
-
-
-def _output(node: Node) -> Stream:
-    assert isinstance(node.op, Kernel)
-    return node.op.output_stream()
+    return node.op.output_streams() if side else node.op.input_streams()
 
 
 def _text(outputs: Iterable[tuple[tuple[int, ...], object]]) -> str:

@@ -16,11 +16,17 @@ from hwgen.ir.graph import Graph, Node, Value
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel
 from hwgen.kernels.fifo import Fifo
+from hwgen.kernels.stream_input import StreamInput
+from hwgen.kernels.stream_output import StreamOutput
 from hwgen.passes.fold_options import kernel_of
 from hwgen.passes.plumbing import converter, fifo
 from hwgen.timing import Network, Times
+from hwgen.timing_network import network_of
 
 SMALLEST_DEPTH = 2
+
+FLAG_CYCLES = 3
+"""From a frame's last beat at an input to its flag at an output: a register and a FIFO in LUT RAM."""
 
 Stop = tuple[str, str]
 """A consumer's name and the value that it reads."""
@@ -41,28 +47,28 @@ class Timing:
 
 def modelled_timing(graph: Graph) -> Timing:
     """The timing of a finished hardware graph, for report.json."""
-    network = timing.network_of(graph, _stored)
+    network = _network(graph)
     return Timing(timing.interval(network), timing.latency(network))
 
 
 def insert_converters(graph: Graph) -> Graph:
     """A WidthConverter on every stream whose ends disagree on the lanes."""
-    makers = _makers(graph)
+    lanes = {value: stream.lanes for node in graph.nodes
+             for value, stream in zip(node.outputs, kernel_of(node).output_streams(), strict=True)}
     splices: dict[Stop, Kernel] = {}
     for node in graph.nodes:
-        for value in node.inputs:
-            sink = kernel_of(node).input_stream().lanes
-            source = kernel_of(makers[value]).output_stream().lanes if value in makers else sink
-            if source != sink:
-                splices[node.name, value] = converter(graph.values[value], source, sink)
+        for value, stream in zip(node.inputs, kernel_of(node).input_streams(), strict=True):
+            source = lanes.get(value, stream.lanes)
+            if source != stream.lanes:
+                splices[node.name, value] = converter(graph.values[value], source, stream.lanes)
     return _spliced(graph, splices, "width")
 
 
 def insert_fifos(graph: Graph) -> Graph:
     """A FIFO of the smallest sufficient depth on every stream that needs one."""
-    streams = {(node.name, value): (graph.values[value], kernel_of(node).input_stream().lanes)
-               for node in graph.nodes for value in node.inputs}
-    depths = smallest_depths(timing.network_of(graph, _stored), streams)
+    streams = {(node.name, value): (graph.values[value], stream.lanes) for node in graph.nodes
+               for value, stream in zip(node.inputs, kernel_of(node).input_streams(), strict=True)}
+    depths = smallest_depths(_network(graph), streams)
     return _spliced(graph, {stop: fifo(*streams[stop], depth) for stop, depth in depths.items()}, "fifo")
 
 
@@ -90,7 +96,7 @@ def _roomy(network: Network, period: int, streams: Mapping[Stop, tuple[Value, in
     """The network with FIFOs of one frame each, or as many frames as it takes."""
     for frames in (1, 2, 4, 8):
         for k, edge in enumerate(network.edges):
-            beats = len(network.lines[edge.source].writes)
+            beats = len(network.lines[edge.source].writes[edge.source_port])
             network = _with_depth(network, k, max(frames * beats, SMALLEST_DEPTH), streams)
         if (times := timing.runs_at(network, period)) is not None:
             return network, times
@@ -138,8 +144,23 @@ def _stored(node: Node) -> tuple[int, int] | None:
     return _storage(node.op) if isinstance(node.op, Fifo) else None
 
 
-def _makers(graph: Graph) -> Mapping[str, Node]:
-    return {value: node for node in graph.nodes for value in node.outputs}
+def _network(graph: Graph) -> Network:
+    """The timing model, with the wait of each output for the flags of the inputs that it is computed from."""
+    return network_of(graph, _stored, [(source, sink, FLAG_CYCLES) for source, sink in flag_paths(graph)])
+
+
+def flag_paths(graph: Graph) -> tuple[tuple[str, str], ...]:
+    """Each input adapter and each output adapter whose frames are computed from its frames, by name."""
+    sources: dict[str, dict[str, None]] = {}
+    paths: list[tuple[str, str]] = []
+    for node in graph.nodes:
+        found = {name: None for value in node.inputs for name in sources.get(value, {})}
+        if isinstance(node.op, StreamInput):
+            found = {node.name: None}
+        if isinstance(node.op, StreamOutput):
+            paths += [(name, node.name) for name in found]
+        sources.update(dict.fromkeys(node.outputs, found))
+    return tuple(paths)
 
 
 def _spliced(graph: Graph, splices: Mapping[Stop, Kernel], suffix: str) -> Graph:

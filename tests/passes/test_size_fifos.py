@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hwgen import timing
@@ -240,8 +241,8 @@ def test_a_deadlock_is_found() -> None:
     def line(name: str, reads: list[int], writes: list[int], steps: int) -> timing.Line:
         positions = sorted({*reads, *writes})
         index = {p: i for i, p in enumerate(positions)}
-        return timing.Line(name, steps, 1, timing.np.array(positions), timing.np.array([index[r] for r in reads]),
-                           timing.np.array([index[w] for w in writes]))
+        return timing.Line(name, steps, 1, np.array(positions), (np.array([index[r] for r in reads]),),
+                           (np.array([index[w] for w in writes]),))
 
     every = [0, 1, 2, 3]
     fork, join = line("fork", [], every, 4), line("join", every, every, 4)
@@ -249,7 +250,7 @@ def test_a_deadlock_is_found() -> None:
 
     def joined(room: int) -> timing.Network:
         return timing.Network((fork, late, join), (timing.Edge("a", 0, 1), timing.Edge("b", 1, 2),
-                                                   timing.Edge("c", 0, 2, room, 1 if room else 0)))
+                                                   timing.Edge("c", 0, 2, room=room, latency=1 if room else 0)))
 
     with pytest.raises(RuntimeError, match="deadlock"):
         timing.interval(joined(2))

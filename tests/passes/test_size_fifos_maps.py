@@ -30,6 +30,7 @@ from hwgen.passes.fold import fold
 from hwgen.passes.fold_options import kernel_of
 from hwgen.passes.size_fifos import insert_converters, modelled_timing, size_fifos
 from hwgen.stream import Stream
+from hwgen.timing_network import network_of
 from tests.passes.fakes import BYTE, Dense
 from tests.passes.test_fold import lowered
 from tests.passes.test_size_fifos import simulated_interval, slowest, without
@@ -190,12 +191,11 @@ def test_a_window_is_two_lines_tied_both_ways() -> None:
     chain.sliding(3, 1)
     graph = chain.builder.build([chain.value.name])
     (node,) = graph.nodes
-    network = timing.network_of(graph, lambda node: None)
-    (tie,) = network.ties
+    network = network_of(graph, lambda node: None)
+    arrives, freed = network.inner
     times = timing.runs_at(network, kernel_of(node).cycles)
     assert times is not None
     reads, writes = times.at
-    behind, frees = np.divmod(tie.frees, len(writes))
-    assert (writes > reads[tie.needs]).all()
-    assert (reads > writes[frees] + behind * kernel_of(node).cycles).all()
+    assert (writes > reads[arrives.sources]).all()
+    assert (reads > writes[freed.sources] - freed.frames * kernel_of(node).cycles).all()
     assert timing.runs_at(network, kernel_of(node).cycles - 1) is None
