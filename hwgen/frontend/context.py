@@ -10,6 +10,7 @@ from onnx import ModelProto, NodeProto
 
 from hwgen.frontend.attributes import node_name, problem
 from hwgen.frontend.constants import AnyConstant, Constant, exact
+from hwgen.frontend.notes import Notes
 from hwgen.frontend.options import ImportOptions
 from hwgen.ir.graph import GraphBuilder, Level, Node, Op, Value
 from hwgen.ir.tensor import Array, Tensor
@@ -45,7 +46,7 @@ class Context:
         self.annotations = read_annotations(model)
         self.warnings: list[str] = []
         self.names: dict[str, str] = {}
-        self.unquantized_weights: list[str] = []
+        self.notes = Notes()
         self.outputs = {output.name for output in model.graph.output}
         self.used = self.outputs | {name for node in model.graph.node for name in node.input}
         self.taken = {name for node in model.graph.node for name in node.output}

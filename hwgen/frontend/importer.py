@@ -229,9 +229,8 @@ def finish(context: Context, output_names: list[str]) -> Imported:
     layers = host_tail.host_layers(graph)
     if layers:
         context.warn(host_tail.warning(layers))
-    if context.unquantized_weights:
-        context.warn(qonnx.unquantized_warning(context.unquantized_weights))
-    return Imported(graph, tuple(context.warnings), dict(context.names))
+    warnings = (*context.warnings, *context.notes.warnings(context.options.dialect))
+    return Imported(graph, warnings, dict(context.names))
 
 
 def refuse_unquantized_inputs(graph: Graph) -> None:

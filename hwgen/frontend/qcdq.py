@@ -14,7 +14,7 @@ from hwgen.frontend.attributes import node_name, problem
 from hwgen.frontend.constants import Constant, QuantizedConstant, finite
 from hwgen.frontend.context import Context, Pending, tensor
 from hwgen.frontend.integers import dequantized
-from hwgen.frontend.qonnx import note_constant, positive_scale
+from hwgen.frontend.qonnx import positive_scale
 from hwgen.frontend.registry import handles
 from hwgen.frontend.rounding import quantize
 from hwgen.frontend.shapes import axis_in
@@ -22,6 +22,8 @@ from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import IntType, full_range
 from hwgen.ops.quantized import Quant
+from hwgen.ops.quantized_maps import AveragePool
+from hwgen.rounding import Rounding
 
 
 @handles("onnx", "QuantizeLinear", since=10)
@@ -34,7 +36,18 @@ def quantize_linear(context: Context, node: NodeProto) -> None:
     value = context.real_value(node)
     scale, zero = of_frame(context, node, value)
     op = Quant(tensor(scale), tensor(zero), kind, zero_point_inside=False)
+    if context.from_brevitas:
+        note_losses(context, node, op, value)
     add_quantizer(context, node, op, value)
+
+
+def note_losses(context: Context, node: NodeProto, op: Quant, value: Value) -> None:
+    """Where Brevitas' QCDQ export cannot say what was trained."""
+    producer = context.producer(value)
+    if producer is None and np.any(op.zero_point.array % 2):
+        context.notes.ties.append(node_name(node))
+    if producer is not None and isinstance(producer.op, AveragePool):
+        context.notes.pools.append(node_name(node))
 
 
 def add_quantizer(context: Context, node: NodeProto, op: Quant, value: Value) -> None:
@@ -88,7 +101,7 @@ def quantize_constant(context: Context, node: NodeProto, kind: IntType) -> None:
     scale, zero = (np.broadcast_to(along(node, a, x.shape), x.shape) for a in parameters(context, node))
     wide = IntType(kind.lo - int(zero.max()), kind.hi - int(zero.min()))
     shifted = quantize(x, scale, np.zeros(x.shape), wide, Quant(Tensor(1.0), Tensor(0.0), kind).rounding) + zero
-    note_constant(context, node, x / scale + zero, kind)
+    context.notes.constant(node_name(node), x / scale + zero, kind, Rounding.HALF_EVEN, brevitas=context.from_brevitas)
     integers = np.clip(shifted, kind.lo, kind.hi).astype(np.int64)
     context.set_constant(Constant(str(node.output[0]), integers))
 

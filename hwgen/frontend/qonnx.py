@@ -23,7 +23,6 @@ ROUNDING = {"ROUND": Rounding.HALF_EVEN, "HALF_EVEN": Rounding.HALF_EVEN, "CEIL"
             "ROUND_TO_ZERO": Rounding.TOWARD_ZERO, "HALF_UP": Rounding.HALF_AWAY,
             "HALF_DOWN": Rounding.HALF_TOWARD_ZERO, "DPU": Rounding.DPU_PY3}
 MAX_BITS = 32
-PREQUANTIZED = 2.0 ** -10
 
 
 @handles("qonnx", "Quant", "IntQuant")
@@ -42,18 +41,9 @@ def bipolar_quant(context: Context, node: NodeProto) -> None:
     """y = scale if x >= 0 else -scale; after a Relu, Brevitas means {0, scale} (doctrine item 7)."""
     kind: IntType = BIPOLAR
     if not context.is_constant(context.input(node, 0)) and never_negative(context, context.value(node)):
-        kind = binary_or_bipolar(context, node)
+        context.notes.unsigned_bits.append(node_name(node))
+        kind = IntType(0, 1) if context.options.dialect == "brevitas" else BIPOLAR
     add_quantizer(context, node, np.zeros(()), kind, Rounding.HALF_EVEN)
-
-
-def binary_or_bipolar(context: Context, node: NodeProto) -> IntType:
-    """What the dialect makes of a BipolarQuant whose input is never negative, with a warning."""
-    brevitas = context.options.dialect == "brevitas"
-    meaning = "is read as an unsigned 1-bit quantizer {0, scale}" if brevitas else "is always +scale"
-    other = "spec" if brevitas else "brevitas"
-    context.warn(f"{node_name(node)}: BipolarQuant of a value that is never negative {meaning}; "
-                 f"--dialect {other} reads it the other way")
-    return IntType(0, 1) if brevitas else BIPOLAR
 
 
 def add_quantizer(context: Context, node: NodeProto, zero_point: Array, kind: IntType, mode: Rounding) -> None:
@@ -80,28 +70,8 @@ def quantized_constant(context: Context, node: NodeProto, scale: Array, zero_poi
         raise problem(node, "broadcast", f"its scale {list(scale.shape)} or zero point "
                          f"{list(zero_point.shape)} does not fit {list(values.shape)}") from None
     integers = quantize(values, scales, zeros, kind, mode)
-    note_constant(context, node, values / scales + zeros, kind)
+    context.notes.constant(node_name(node), values / scales + zeros, kind, mode, brevitas=context.from_brevitas)
     return QuantizedConstant(str(node.output[0]), integers, scales, zeros, kind)
-
-
-def note_constant(context: Context, node: NodeProto, ratio: Array, kind: IntType) -> None:
-    """Warnings about a quantized constant."""
-    if isinstance(kind, BipolarType):
-        return
-    clipped = float((ratio < -0.5).mean()) if kind.lo == 0 else 0.0
-    if clipped > 0.05:
-        context.warn(f"{node_name(node)}: an unsigned quantizer clips {clipped:.0%} of its constant to 0, as "
-                     "it is negative")
-    inside = np.clip(ratio, kind.lo, kind.hi)
-    if context.from_brevitas and float(np.abs(inside - np.round(inside)).max(initial=0)) > PREQUANTIZED:
-        context.unquantized_weights.append(node_name(node))
-
-
-def unquantized_warning(names: list[str]) -> str:
-    """One warning for all constants that the file stores before their quantizer."""
-    first = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return (f"constants stored as floats before their quantizer: {first}; their integers are recomputed with the "
-            "quantizer's declared rounding, which is not training's where the export lost that (A2Q, floor)")
 
 
 def integer_type(context: Context, node: NodeProto) -> IntType:

@@ -151,5 +151,25 @@ def test_arithmetic_of_an_integer_input(op: str, constant: Any, words: str, tmp_
         imported(made, tmp_path)
 
 
+@pytest.mark.parametrize(("zero", "warned"), [(3, True), (4, False)])
+def test_warns_where_an_odd_zero_point_moves_ties(zero: int, warned: bool, tmp_path: Path) -> None:
+    made = model(pair("x", "y"), UINT8 | {"zero": np.array(zero, np.uint8)})
+    assert imported(made, tmp_path).warnings == ()
+    made.producer_name = "pytorch"
+    found = imported(made, tmp_path).warnings
+    assert len(found) == warned and all(text.startswith("quantizelinear_node: QuantizeLinear adds its odd zero")
+                                        for text in found)
+
+
+def test_warns_of_a_quantized_average_pool(tmp_path: Path) -> None:
+    """Brevitas writes a plain quantizer in the place of a Trunc."""
+    nodes = [*pair("x", "a"), node("AveragePool", ["a"], "p", kernel_shape=[2, 2]), *pair("p", "y")]
+    made = model(nodes, UINT8 | {"zero": np.array(4, np.uint8)}, x=("N", 1, 4, 4))
+    assert imported(made, tmp_path).warnings == ()
+    made.producer_name = "pytorch"
+    (warning,) = imported(made, tmp_path).warnings
+    assert "quantizes an average pool; if that was a pool with truncation" in warning
+
+
 def test_opset_9_has_no_quantize_linear() -> None:
     assert lookup(node("QuantizeLinear", ["x"]), 9) is None and lookup(node("QuantizeLinear", ["x"]), 10) is not None

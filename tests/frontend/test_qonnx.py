@@ -243,14 +243,28 @@ def test_warns_of_floats_before_their_quantizer(tmp_path: Path) -> None:
     assert imported(made, tmp_path).warnings == ()
     made.producer_name = "pytorch"
     (warning,) = imported(made, tmp_path).warnings
-    assert warning.startswith("constants stored as floats before their quantizer: quant_wq0; their integers are")
+    assert warning.startswith("quant_wq0: float weights are rounded to nearest; if they were trained with FLOOR or A2Q")
+    made.graph.node[1].attribute.add(name="rounding_mode", type=3, s=b"FLOOR")
+    assert imported(made, tmp_path).warnings == ()
 
 
 def test_warns_of_unsigned_weights(tmp_path: Path) -> None:
     made = dense_model(np.array([[-1.0, -0.5, 0.5, 1.0]], np.float32), gemm={"transB": 1})
     made.graph.node[1].attribute.add(name="signed", type=2, i=0)
     (warning,) = imported(made, tmp_path).warnings
-    assert warning == "quant_wq0: an unsigned quantizer clips 50% of its constant to 0, as it is negative"
+    assert warning == ("50% of the weights are clipped to 0: they are negative, and their quantizers are declared "
+                       "unsigned (quant_wq0 50%); export them signed")
+
+
+@pytest.mark.parametrize(("large", "bits", "warned"), [(2, 4.0, True), (1, 4.0, False), (16, 2.0, False)])
+def test_warns_of_weights_that_are_clipped(large: int, bits: float, warned: bool, tmp_path: Path) -> None:
+    """More than a tenth of the weights beyond the quantizer's range; ternary ones are meant to be."""
+    weights = np.ones((4, 4), np.float32)
+    weights.ravel()[:large] = -100
+    made = dense_model(weights, gemm={"transB": 1}, bits=bits)
+    found = imported(made, tmp_path).warnings
+    assert found == (("weight quantizers clip a large share of their weights (quant_wq0 12%); check their scales",)
+                     if warned else ())
 
 
 def test_an_unknown_dialect_is_refused() -> None:
