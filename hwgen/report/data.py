@@ -69,6 +69,7 @@ def report_of(session: Session) -> dict[str, Any]:
         "stages": _stages(session),
         "layers": [_layer(session, node) for node in session.graphs["fold"].nodes] if estimate else [],
         "streams": [_stream(node) for node in _added(session)] if estimate else [],
+        "host": _host(session),
         "cycles_per_frame": {"model": estimate.cycles if estimate else None, "measured": measured,
                              "ideal": estimate.ideal if estimate else None},
         "latency_cycles": {"model": estimate.latency if estimate else None,
@@ -93,6 +94,15 @@ def _names(session: Session) -> dict[str, str]:
     ports = {port.name: signals[port.value] for port in graph.ports.values()
              if isinstance(port, InputPort | OutputPort) and port.value in signals}
     return names | ports
+
+
+def _host(session: Session) -> dict[str, list[str]]:
+    """For each graph output the imported nodes that the host computes, after the last integers."""
+    if session.imported is None or "fold" not in session.graphs:
+        return {}
+    made_up = session.imported.names
+    return {port.name: list(dict.fromkeys(made_up.get(name, name) for name in port.origin))
+            for port in session.graphs["fold"].ports.values() if isinstance(port, OutputPort)}
 
 
 def _options(session: Session) -> dict[str, Any]:

@@ -51,6 +51,7 @@ REPORT: Form = {
     "stages": Keyed(str),
     "layers": [LAYER],
     "streams": [{"name": str, "kernel": str, "parameters": Keyed(int), "estimate": _USED}],
+    "host": Keyed([str]),
     "cycles_per_frame": {"model": _COUNT, "measured": _COUNT, "ideal": _COUNT},
     "latency_cycles": {"model": _COUNT, "measured": _COUNT},
     "fps": (int, float, _NULL),
