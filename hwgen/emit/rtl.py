@@ -12,6 +12,7 @@ from hwgen.emit.render import render
 from hwgen.emit.top import Boundary, Top, TopPort, top_of
 from hwgen.ir.graph import Graph
 from hwgen.kernels.base import Kernel
+from hwgen.kernels.vector import literal
 from hwgen.stream import Stream, axis_names
 
 
@@ -32,7 +33,7 @@ class KernelWrapper:
     stem: str
     inputs: tuple[StreamPort, ...]
     outputs: tuple[StreamPort, ...]
-    parameters: tuple[tuple[str, int], ...]
+    parameters: tuple[tuple[str, str], ...]
     ports: tuple[Port, ...]
     roms: tuple[Rom, ...]
 
@@ -114,8 +115,8 @@ def kernel_wrapper(name: str, kernel: Kernel, mem_prefix: str) -> str:
     """
     return render("rtl/kernel_wrapper.sv.j2", KernelWrapper(
         name=name, title=kernel.title, stem=kernel.stem, inputs=_stream_ports("s", kernel.input_streams()),
-        outputs=_stream_ports("m", kernel.output_streams()), parameters=tuple(kernel.parameters().items()),
-        ports=ports(kernel), roms=roms(name, kernel, mem_prefix)))
+        outputs=_stream_ports("m", kernel.output_streams()), ports=ports(kernel), roms=roms(name, kernel, mem_prefix),
+        parameters=tuple((name, literal(value)) for name, value in kernel.parameters().items())))
 
 
 def _stream_ports(side: str, streams: Sequence[Stream]) -> tuple[StreamPort, ...]:

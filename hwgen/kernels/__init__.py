@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import get_type_hints
 
 from hwgen.ir.graph import Op, Value
+from hwgen.kernels.add import AddUnit
 from hwgen.kernels.argmax import ArgMaxUnit
 from hwgen.kernels.base import Kernel
+from hwgen.kernels.concat import ConcatUnit
 from hwgen.kernels.depthwise import DepthwiseUnit
 from hwgen.kernels.fifo import Fifo
 from hwgen.kernels.fork import ForkUnit
@@ -23,7 +25,7 @@ from hwgen.kernels.width_converter import WidthConverter
 from hwgen.kernels.window import WindowUnit
 
 KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSearch, ArgMaxUnit,
-                                  PadUnit, WindowUnit, PoolUnit, DepthwiseUnit)
+                                  PadUnit, WindowUnit, PoolUnit, DepthwiseUnit, AddUnit, ConcatUnit)
 """Kernels that compute an op of the integer level, in order of preference."""
 
 LIBRARY: tuple[type[Kernel], ...] = (StreamInput, WidthConverter, Fifo, ForkUnit, StreamOutput)

@@ -18,6 +18,7 @@ from hwgen.emit.rtl import kernel_wrapper, memory_files
 from hwgen.errors import Exit, HwgenError
 from hwgen.ir.graph import Graph
 from hwgen.kernels.base import Kernel, Resources
+from hwgen.kernels.vector import Vector
 from hwgen.synth.cells import Usage, usage_of
 from hwgen.synth.parts import kernels_of
 from hwgen.toolchain.cache import cache_folder, cached, content_key
@@ -59,7 +60,7 @@ class Unit:
 def unit_of(kernel: Kernel) -> Unit:
     """A kernel with its ROMs, whatever the name of its node: equal kernels are synthesised once."""
     memories = memory_files("kernel_unit", kernel)
-    if not memories:
+    if not memories and not any(isinstance(value, Vector) for value in kernel.parameters().values()):
         module = f"hwgen_{kernel.stem}"
         return Unit(module, library_files([module]), kernel.parameters())
     text = kernel_wrapper("kernel_unit", kernel, "")

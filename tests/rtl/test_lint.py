@@ -16,7 +16,9 @@ from hwgen.kernels.base import Kernel
 from hwgen.kernels.mvau import Mvau
 from hwgen.kernels.threshold import ThresholdUnit
 from sim import (
+    bench_add,
     bench_argmax,
+    bench_concat,
     bench_depthwise,
     bench_fifo,
     bench_mvau,
@@ -35,7 +37,9 @@ from tests.rtl.readers import READERS
 
 MODULES = sorted(path.stem for path in folder("rtl").glob("*.sv"))
 DRAWS: Mapping[str, Callable[[np.random.Generator], Kernel]] = {
+    "add": bench_add.random_kernel,
     "argmax": bench_argmax.random_kernel,
+    "concat": bench_concat.random_kernel,
     "depthwise": bench_depthwise.random_kernel,
     "fifo": bench_fifo.random_kernel,
     "mvau": lambda rng: bench_mvau.random_kernel(Mvau, rng),
