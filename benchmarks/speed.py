@@ -13,13 +13,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from hwgen.boards import load as load_board
 from hwgen.emit.whole import emit_build
 from hwgen.frontend import ImportOptions, load
 from hwgen.ir.graph import Graph
 from hwgen.model import IntegerModel
 from hwgen.passes.fold import fold
-from hwgen.passes.pipeline import lower
+from hwgen.passes.pipeline import TO_INTEGERS, lower
 from hwgen.passes.size_fifos import modelled_timing, size_fifos
 from hwgen.simulate import simulate
 from hwgen.vectors import random_inputs
@@ -31,7 +33,13 @@ NETWORKS = {
     "TFC_1W1A": MODELS / "qonnx-zoo" / "TFC_1W1A.onnx",
     "lfcW1A1": MODELS / "bnn-pynq" / "lfcW1A1_mnist_int.onnx",
 }
+MAPS = {
+    "cnvW1A1": (MODELS / "bnn-pynq" / "cnvW1A1_cifar10_int.onnx", 100),
+    "metafi_signed": (MODELS / "metafi" / "metafi_signed.onnx", 4),
+}
+"""Convolutional networks: integer model only, and frames per batch."""
 SECONDS = 1.0
+SQUARE = 1024
 
 
 def process_seconds(*words: str) -> float:
@@ -58,6 +66,12 @@ def model_rate(graph: Graph, batch: int) -> float:
     return batch * per_second(lambda: model.run(integers))
 
 
+def sgemm_rate() -> float:
+    """Float32 operations a second of a square matrix product in numpy: what the machine has to give just now."""
+    square = np.ones((SQUARE, SQUARE), dtype=np.float32)
+    return 2 * SQUARE**3 * per_second(lambda: square @ square)
+
+
 def harness_rate(graph: Graph, cycles: int) -> float:
     """Clock cycles a second of the compiled whole-network simulation, all boundaries compared."""
     sized = size_fifos(fold(graph, board=load_board("pynq"), clock_mhz=100.0))
@@ -76,6 +90,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=20_000, help="of the simulated RTL")
     options = parser.parse_args()
+    for name, (path, batch) in MAPS.items():
+        if path.is_file():
+            *_, (_, graph) = lower(load(path, ImportOptions()).graph, TO_INTEGERS)
+            before, rate, after = sgemm_rate(), model_rate(graph, batch), sgemm_rate()
+            print(f"{name}: integer model {rate:,.1f} frames/s at batch {batch}; matrix products before and after "
+                  f"{before / 1e9:.0f} and {after / 1e9:.0f} GFLOP/s", flush=True)
     print(f"hwgen --help: {process_seconds('--help'):.2f} s")
     for name, path in NETWORKS.items():
         if not path.is_file():

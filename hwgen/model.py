@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 
+from hwgen.blas import one_thread, processors
+from hwgen.blocks import Chain, chains, single_nodes
 from hwgen.errors import HwgenError
 from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Array
+from hwgen.ops.integer import float_type, int_type, largest
+
+BLOCK = 1 << 18
+"""Most elements of a value that is worked on at a time: 1 MB of float32, so that it stays in the cache."""
+KEPT = 1 << 19
+"""Most elements of a value that is kept between chains, which bounds the frames that run together."""
 
 
 class IntegerModel:
     """Prepared once per graph; every run is a sequence of numpy calls.
 
     Arrays have a leading batch axis. Values are exact whatever dtype carries them between ops (float32 where the
-    range proves that it holds every integer).
+    range proves that it holds every integer). block, kept: most elements of a value, see BLOCK and KEPT; they change
+    speed and memory only.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, *, block: int = BLOCK, kept: int = KEPT) -> None:
         self.graph = graph
         self.input_ports = tuple(p for p in graph.ports.values() if isinstance(p, InputPort))
         self.output_ports = tuple(p for p in graph.ports.values() if isinstance(p, OutputPort))
-        self._steps: list[tuple[Callable[..., Array], tuple[str, ...], str]] = [
-            (node.op.compiled(graph.inputs_of(node)), node.inputs, node.outputs[0]) for node in graph.nodes]
+        self._block, self._kept = block, kept
+
+    @cached_property
+    def _chains(self) -> tuple[tuple[Chain, tuple[str, ...]], ...]:
+        """What is run, and the values that nothing reads afterwards."""
+        found = chains(self.graph)
+        last = {name: i for i, chain in enumerate(found) for name in chain.inputs if name not in self.graph.outputs}
+        return tuple((chain, tuple(name for name in last if last[name] == i)) for i, chain in enumerate(found))
+
+    @cached_property
+    def _nodes(self) -> tuple[Chain, ...]:
+        return single_nodes(self.graph)
 
     def encode(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Graph inputs by name, (frames, *shape), to the integers of the input streams by value name."""
@@ -34,12 +55,52 @@ class IntegerModel:
 
     def run(self, integers: Mapping[str, Array]) -> dict[str, Array]:
         """Integers of the input streams to the int64 integers of the outputs, by value name."""
-        values = self._values(integers)
+        inputs = self._shaped(integers)
+        frames = max(map(len, inputs.values()))
+        if frames <= self._together:
+            with one_thread():
+                return self._run(inputs)
+        parts = [{name: array[rows] for name, array in inputs.items()} for rows in self._parts(frames)]
+        with one_thread() as alone, ThreadPoolExecutor(processors() if alone else 1) as pool:
+            done = list(pool.map(self._run, parts))
+        return {name: np.concatenate([part[name] for part in done]) for name in self.graph.outputs}
+
+    @cached_property
+    def _together(self) -> int:
+        """The most frames of which no value that is kept has more than `kept` elements."""
+        held = [self.graph.values[name].elements for chain, _ in self._chains for name in chain.outputs]
+        return max(1, self._kept // max(held, default=1))
+
+    @cached_property
+    def _carriers(self) -> dict[str, type[np.floating]]:
+        """The float that holds each input, where there is one."""
+        floats = {name: float_type(largest(int_type(self.graph.values[name]))) for name in self.graph.inputs}
+        return {name: dtype for name, dtype in floats.items() if dtype is not None}
+
+    def _parts(self, frames: int) -> list[slice]:
+        """About equal groups of frames, as many for each processor."""
+        count = min(-(-frames // (self._together * processors())) * processors(), frames)
+        return [slice(frames * i // count, frames * (i + 1) // count) for i in range(count)]
+
+    def _run(self, values: dict[str, Array]) -> dict[str, Array]:
+        """Some frames. Inputs are carried in float32 where it holds their type."""
+        for name, dtype in self._carriers.items():
+            values[name] = values[name].astype(dtype)
+        for chain, done in self._chains:
+            values.update(chain.run(values, self._block))
+            for name in done:
+                del values[name]
         return {name: values[name].astype(np.int64) for name in self.graph.outputs}
 
     def activations(self, integers: Mapping[str, Array]) -> dict[str, Array]:
         """Every integer value of the graph, (frames, *shape) int64, by value name."""
-        return {name: np.asarray(a).astype(np.int64) for name, a in self._values(integers).items()}
+        values = self._shaped(integers)
+        for node in self._nodes:
+            values.update(node.run(values, self._block))
+        return {name: np.asarray(a).astype(np.int64) for name, a in values.items()}
+
+    def _shaped(self, integers: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: array.reshape(-1, *self.graph.values[name].shape) for name, array in integers.items()}
 
     def decode(self, integers: Mapping[str, Array]) -> dict[str, Array]:
         """Output integers by value name to the graph's outputs by name."""
@@ -48,13 +109,6 @@ class IntegerModel:
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Graph inputs to graph outputs, host quantization and output scale included."""
         return self.decode(self.run(self.encode(inputs)))
-
-    def _values(self, integers: Mapping[str, Array]) -> dict[str, Array]:
-        shapes = self.graph.values
-        values = {name: array.reshape(-1, *shapes[name].shape) for name, array in integers.items()}
-        for step, inputs, output in self._steps:
-            values[output] = step(*(values[name] for name in inputs))
-        return values
 
     @staticmethod
     def _fitting(port: InputPort, inputs: Mapping[str, Array]) -> Array:

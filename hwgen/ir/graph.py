@@ -58,6 +58,14 @@ class Op(ABC):
         """run() of a one-output op, prepared for many calls: integers in any dtype that holds them exactly."""
         return lambda *arrays: self.run(*(np.asarray(a, dtype=np.int64) for a in arrays))[0]
 
+    def by_position(self, inputs: Sequence[Value]) -> bool:
+        """Whether each position of the output (all axes but the last) depends on that position of the inputs only."""
+        return False
+
+    def compiled_rows(self, inputs: Sequence[Value]) -> Callable[[Array, slice], Array] | None:
+        """compiled() of one input for some rows of the output map only, where they take a part of the work; else None."""
+        return None
+
     def narrowed(self, inputs: Sequence[Value]) -> Op:
         """The same function on these inputs with the narrowest types that it needs."""
         return self

@@ -191,6 +191,12 @@ class Kernel(Op):
     def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
         return self.op.compiled(inputs)
 
+    def by_position(self, inputs: Sequence[Value]) -> bool:
+        return self.op.by_position(inputs)
+
+    def compiled_rows(self, inputs: Sequence[Value]) -> Callable[[Array, slice], Array] | None:
+        return self.op.compiled_rows(inputs)
+
     @property
     def label(self) -> str:
         return type(self).__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType, Type
-from hwgen.ops.integer import IntegerOp, int_type
+from hwgen.ops.integer import IntegerOp, float_type, int_type, largest
 
 
 @dataclass(frozen=True)
@@ -32,3 +32,19 @@ class Add(IntegerOp):
         wide = max(abs(self.first), abs(self.second)).bit_length() > 30
         dtype: type = object if wide else np.int64
         return (np.asarray(self.first * a.astype(dtype) + self.second * b.astype(dtype)),)
+
+    def by_position(self, inputs: Sequence[Value]) -> bool:
+        return True
+
+    def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
+        """In float32 or float64 where the range of the sum proves it exact."""
+        first, second = self.first, self.second
+        a, b = map(int_type, inputs)
+        dtype = float_type(abs(first) * largest(a) + abs(second) * largest(b))
+        if dtype is None:
+            return super().compiled(inputs)
+
+        def add(a: Array, b: Array) -> Array:
+            x, y = np.asarray(a, dtype=dtype), np.asarray(b, dtype=dtype)
+            return np.asarray((x if first == 1 else x * dtype(first)) + (y if second == 1 else y * dtype(second)))
+        return add

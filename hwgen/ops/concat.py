@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -27,3 +27,10 @@ class Concat(IntegerOp):
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         return (np.concatenate(inputs, axis=-1),)
+
+    def by_position(self, inputs: Sequence[Value]) -> bool:
+        return True
+
+    def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
+        """Moves are exact in whatever dtype the integers come."""
+        return lambda *arrays: np.concatenate(arrays, axis=-1)

@@ -10,7 +10,7 @@ import numpy as np
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import IntType, Type
-from hwgen.ops.integer import IntegerOp, int_type
+from hwgen.ops.integer import IntegerOp, float_type, int_type, largest
 from hwgen.ops.matmul import sum_hull
 
 
@@ -38,15 +38,21 @@ class Depthwise(IntegerOp):
         windows = x.reshape(*x.shape[:-1], taps, channels)
         return (np.asarray((windows * self.weight.array.T).sum(axis=-2)),)
 
+    def by_position(self, inputs: Sequence[Value]) -> bool:
+        return True
+
     def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
-        """In float64 where the range of every sum proves it exact."""
-        kind = int_type(inputs[0])
-        largest = max(abs(kind.lo), abs(kind.hi), 1)
-        if int(np.abs(self.weight.array.astype(object)).sum(axis=1).max()) * largest >= 1 << 53:
+        """In float32 or float64 where the range of every sum proves it exact."""
+        rows = int(np.abs(self.weight.array.astype(object)).sum(axis=1).max())
+        dtype = float_type(max(rows, 1) * largest(int_type(inputs[0])))
+        if dtype is None:
             return super().compiled(inputs)
-        taps = np.ascontiguousarray(self.weight.array.T, dtype=np.float64)
+        taps = np.ascontiguousarray(self.weight.array.T, dtype=dtype)
 
         def multiply(x: Array) -> Array:
-            windows = np.asarray(x, dtype=np.float64).reshape(*x.shape[:-1], *taps.shape)
-            return np.asarray(np.einsum("...kc,kc->...c", windows, taps))
+            windows = np.asarray(x, dtype=dtype).reshape(*x.shape[:-1], *taps.shape)
+            total = windows[..., 0, :] * taps[0]
+            for k in range(1, len(taps)):
+                total += windows[..., k, :] * taps[k]
+            return np.asarray(total)
         return multiply

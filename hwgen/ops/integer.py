@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from hwgen.ir.graph import Level, Op, Value
 from hwgen.ir.types import IntType
 
@@ -21,3 +23,15 @@ def int_type(value: Value) -> IntType:
     if not isinstance(value.type, IntType):
         raise TypeError(f"{value} is not an integer value")
     return value.type
+
+
+def float_type(bound: int) -> type[np.floating] | None:
+    """The float that holds every integer up to `bound` in size exactly: float32 below 2^24, float64 below 2^53."""
+    if bound < 1 << 24:
+        return np.float32
+    return np.float64 if bound < 1 << 53 else None
+
+
+def largest(kind: IntType) -> int:
+    """The largest size of an integer of the type, at least 1."""
+    return max(abs(kind.lo), abs(kind.hi), 1)

@@ -11,7 +11,7 @@ import numpy as np
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BipolarType, IntType, Type
-from hwgen.ops.integer import IntegerOp, int_type
+from hwgen.ops.integer import IntegerOp, float_type, int_type, largest
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,15 @@ class MatMul(IntegerOp):
         columns = self.weight.shape[1]
         return x if x.shape[-1] == columns else x.reshape(len(x), columns)
 
+    def by_position(self, inputs: Sequence[Value]) -> bool:
+        return inputs[0].shape[-1] == self.weight.shape[1]
+
     def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
         """BLAS in float32 or float64 where the range of every partial sum proves it exact."""
-        kind = int_type(inputs[0])
-        largest = max(abs(kind.lo), abs(kind.hi), 1)
-        bound = max(int(np.abs(self.weight.array.astype(object)).sum(axis=1).max()), 1) * largest
-        if bound >= 1 << 53:
+        rows = int(np.abs(self.weight.array.astype(object)).sum(axis=1).max())
+        dtype = float_type(max(rows, 1) * largest(int_type(inputs[0])))
+        if dtype is None:
             return super().compiled(inputs)
-        dtype = np.float32 if bound < 1 << 24 else np.float64
         matrix: Array = np.ascontiguousarray(self.weight.array.T, dtype=dtype)
 
         def multiply(x: Array) -> Array:

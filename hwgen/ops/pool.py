@@ -11,7 +11,7 @@ import numpy as np
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import IntType, Type
-from hwgen.ops.integer import IntegerOp, int_type
+from hwgen.ops.integer import IntegerOp, float_type, int_type, largest
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class Pool(IntegerOp):
             return (np.asarray(windows.max(axis=-2)),)
         return (np.where(falling, windows.min(axis=-2), windows.max(axis=-2)),)
 
+    def by_position(self, inputs: Sequence[Value]) -> bool:
+        return inputs[0].shape[-1] != self.channels
+
     def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
-        """Comparisons are exact in whatever dtype the integers come, sums in int64."""
-        return super().compiled(inputs) if self.kind == "sum" else lambda x: self.run(x)[0]
+        """Comparisons are exact in whatever dtype the integers come, sums in one that holds the largest."""
+        if self.kind == "max":
+            return lambda x: self.run(x)[0]
+        ((_, summed),) = self.infer(inputs)
+        assert isinstance(summed, IntType)
+        dtype = float_type(largest(summed)) or np.int64
+        return lambda x: self.run(np.asarray(x, dtype=dtype))[0]

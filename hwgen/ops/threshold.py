@@ -43,11 +43,14 @@ class Threshold(IntegerOp):
         codes = np.where(self.descending.array, levels - codes, codes).astype(np.int64)
         return (self.values_of(codes).reshape(a.shape),)
 
+    def by_position(self, inputs: Sequence[Value]) -> bool:
+        return True
+
     def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
         """One comparison for one threshold, a table lookup where the input's range is small, else a search."""
         kind = int_type(inputs[0])
         small = kind.lo > -(1 << 23) and kind.hi < 1 << 23
-        if len(inputs[0].shape) == 1 and self.thresholds.shape[1] == 1 and small:
+        if self.thresholds.shape[1] == 1 and small:
             return self._compiled_comparison()
         if small and self.thresholds.shape[0] * (kind.levels + 1) <= MAX_TABLE:
             return self._compiled_table(kind)

@@ -48,5 +48,10 @@ class Window(IntegerOp):
         return (np.ascontiguousarray(moved).reshape(*moved.shape[:3], -1),)
 
     def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
-        """Moves and comparisons are exact in whatever dtype the integers come."""
+        """Moves are exact in whatever dtype the integers come."""
         return lambda x: self.run(x)[0]
+
+    def compiled_rows(self, inputs: Sequence[Value]) -> Callable[[Array, slice], Array]:
+        """From the rows of the input that these rows of the output need."""
+        step, span = self.stride[0], self.dilation[0] * (self.kernel[0] - 1) + 1
+        return lambda x, rows: self.run(x[:, rows.start * step : (rows.stop - 1) * step + span])[0]
