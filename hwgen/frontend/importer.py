@@ -100,8 +100,9 @@ def unsupported(missing: dict[str, list[str]]) -> HwgenError:
     """The error that lists ops and their nodes."""
     count = sum(len(names) for names in missing.values())
     listed = "; ".join(f"{op} ({listing(names)})" for op, names in missing.items())
+    advice = dict.fromkeys(qop.ADVICE[op] for op in missing if op in qop.ADVICE)
     return HwgenError("unsupported-op", f"{count} node{'s' if count > 1 else ''}", f"no support for {listed}",
-                      "Export the model with ops of the list in docs/frontend.md.")
+                      " ".join([*advice, "Export the model with ops of the list in docs/frontend.md."]))
 
 
 def add_input(context: Context, info: ValueInfoProto) -> None:

@@ -27,6 +27,10 @@ from hwgen.ir.types import IntType, full_range
 from hwgen.ops.quantized import Quant
 
 MICROSOFT = "com.microsoft"
+STATIC = "Scales that are computed at run time have no circuit: quantize statically, with calibration data."
+ADVICE = dict.fromkeys(["DynamicQuantizeLinear", f"{MICROSOFT}.DynamicQuantizeMatMul"], STATIC) | {
+    f"{MICROSOFT}.QLinearSoftmax": "Leave Softmax out of the quantization: a last one runs on the host in float."}
+"""What to do about ops that cannot be read, by their name in messages."""
 BY_ATTRIBUTE = 13
 """The opset whose ReduceMean has its axes in an attribute, as QLinearReduceMean has them."""
 
@@ -139,6 +143,11 @@ def result_type(context: Context, node: NodeProto, index: int) -> IntType:
     return full_range(8, any(kind.lo < 0 for kind in kinds))
 
 
+def same(context: Context, node: NodeProto, result: str) -> None:
+    """The node's output is this result."""
+    context.same(node, context.builder.values[context.alias[result]])
+
+
 CONV = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
 POOL = ("auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides")
 
@@ -188,7 +197,7 @@ def qgemm(context: Context, node: NodeProto) -> None:
     y = float_op(context, node, "Gemm", [operand(context, node, 0), b, *bias(context, node, 6, products)],
                  **copied(node, "alpha", "transA", "transB"))
     if context.optional(node, 7) is None:
-        context.alias[str(node.output[0])] = context.alias[y]
+        same(context, node, y)
     else:
         quantized(context, node, y, 7, 8)
 
@@ -245,7 +254,7 @@ def nhwc_max_pool(context: Context, node: NodeProto) -> None:
     """MaxPool of a map with its channels last: of integers, which stay what they are."""
     x = channels_first(context, node, named(context, node, context.real_value(node), "real"), True)
     y = float_op(context, node, "MaxPool", [x], **copied(node, *POOL))
-    context.alias[str(node.output[0])] = context.alias[channels_last(context, node, y, True)]
+    same(context, node, channels_last(context, node, y, True))
 
 
 @handles("onnx", "ConvInteger", "MatMulInteger", since=10)
@@ -256,7 +265,7 @@ def integer_product(context: Context, node: NodeProto) -> None:
     x = dequantized(context, node, 0, np.ones(()), single(node, x_zero, "zero point"))
     w = weights(context, node, 1, np.ones(()), w_zero, 0 if op == "Conv" else -1)
     y = float_op(context, node, op, [named(context, node, x, "real"), w], **copied(node, *CONV))
-    context.alias[str(node.output[0])] = context.alias[y]
+    same(context, node, y)
     context.integers[str(node.output[0])] = UNIT
 
 
@@ -269,4 +278,4 @@ def matmul_integer_to_float(context: Context, node: NodeProto) -> None:
     y = float_op(context, node, "MatMul", [named(context, node, a, "real"), b])
     if context.optional(node, 6) is not None:
         y = float_op(context, node, "Add", [y, context.input(node, 6)])
-    context.alias[str(node.output[0])] = context.alias[y]
+    same(context, node, y)
