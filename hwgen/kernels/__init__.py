@@ -17,6 +17,7 @@ from hwgen.kernels.mvau import Mvau
 from hwgen.kernels.mvau_xnor import MvauXnor
 from hwgen.kernels.pad import PadUnit
 from hwgen.kernels.pool import PoolUnit
+from hwgen.kernels.requantize import RequantizeUnit
 from hwgen.kernels.stream_input import StreamInput
 from hwgen.kernels.stream_output import StreamOutput
 from hwgen.kernels.threshold import ThresholdUnit
@@ -24,7 +25,7 @@ from hwgen.kernels.threshold_search import ThresholdSearch
 from hwgen.kernels.width_converter import WidthConverter
 from hwgen.kernels.window import WindowUnit
 
-KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSearch, ArgMaxUnit,
+KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSearch, RequantizeUnit, ArgMaxUnit,
                                   PadUnit, WindowUnit, PoolUnit, DepthwiseUnit, AddUnit, ConcatUnit)
 """Kernels that compute an op of the integer level, in order of preference."""
 

@@ -166,7 +166,7 @@ class Mvau(Kernel):
     def resources(self) -> Resources:
         """Sum of ROM, vector buffer, dot products and accumulators.
 
-        Yosys would take a DSP for every `*`, whatever its width: it runs with -nodsp, and this release uses none.
+        Yosys would take a DSP for every `*`, whatever its width: it runs with -nodsp for kernels that count none.
         """
         return self._weights() + self.buffer.resources() + self._dot_products() + self._accumulators()
 

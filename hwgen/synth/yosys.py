@@ -1,4 +1,4 @@
-"""Area by Yosys, out of context: `synth_xilinx -family xc7` without DSPs, in a child process."""
+"""Area by Yosys, out of context: `synth_xilinx -family xc7` in a child process, with DSPs if the kernel counts any."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from hwgen.synth.parts import kernels_of
 from hwgen.toolchain.cache import cache_folder, cached, content_key
 from hwgen.toolchain.tools import versions
 
-SYNTHESIS = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp -top unit"
+SYNTHESIS = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top unit"
+NO_DSP = "-nodsp"
+"""Yosys would take a DSP for every `*`, whatever its width; the matrix-vector units' are meant for LUTs."""
 MERGE = ("setattr -mod -unset keep_hierarchy *", "flatten")
 """Joins the modules that were kept apart while they were mapped (hwgen_pair_count says why), so that one is counted."""
 WORKERS = 2
@@ -32,19 +34,23 @@ WORKERS = 2
 
 @dataclass(frozen=True)
 class Unit:
-    """What is synthesised for one kernel: module `top` of the sources and of `text`, parameters, its ROMs' files."""
+    """What is synthesised for one kernel: module `top` of the sources and of `text`, parameters, its ROMs' files.
+
+    dsp: whether `*` becomes DSPs.
+    """
 
     top: str
     sources: tuple[Path, ...]
     parameters: Mapping[str, int | str]
     text: str = ""
     memories: Mapping[str, str] = field(default_factory=dict)
+    dsp: bool = False
 
     def key(self) -> str:
         """Changes with the tool, the script and every byte that is read."""
         sources = [part for path in self.sources for part in (path.name, path.read_bytes())]
         memories = [part for item in sorted(self.memories.items()) for part in item]
-        script = [tool_version(), SYNTHESIS, *MERGE]
+        script = [tool_version(), synthesis(self.dsp), *MERGE]
         return content_key([*script, self.top, self.text, json.dumps(self.parameters), *sources, *memories])
 
     def write(self, folder: Path) -> list[Path]:
@@ -64,7 +70,8 @@ def unit_of(kernel: Kernel) -> Unit:
         module = f"hwgen_{kernel.stem}"
         return Unit(module, library_files([module]), kernel.parameters())
     text = kernel_wrapper("kernel_unit", kernel, "")
-    return Unit("kernel_unit", library_files([f"hwgen_{kernel.stem}", "hwgen_rom"]), {}, text, memories)
+    sources = library_files([f"hwgen_{kernel.stem}", "hwgen_rom"])
+    return Unit("kernel_unit", sources, {}, text, memories, kernel.resources().dsp > 0)
 
 
 def synthesise(graph: Graph, cache: Path | None = None) -> dict[str, Resources]:
@@ -97,7 +104,7 @@ def _make(fresh: Path, unit: Unit) -> None:
     """Write cells.json into an empty folder."""
     with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as scratch:
         sources = unit.write(Path(scratch))
-        cells = run_yosys(sources, unit.top, unit.parameters, Path(scratch))
+        cells = run_yosys(sources, unit.top, unit.parameters, Path(scratch), dsp=unit.dsp)
     (fresh / "cells.json").write_text(json.dumps(cells, sort_keys=True), encoding="utf-8")
 
 
@@ -111,12 +118,18 @@ def synthesise_files(sources: Sequence[Path], top: str, parameters: Mapping[str,
     return usage_of(run_yosys(sources, top, parameters, cwd)).resources
 
 
-def run_yosys(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str], cwd: Path) -> dict[str, int]:
+def synthesis(dsp: bool) -> str:
+    """The Yosys command, with or without DSPs."""
+    return SYNTHESIS if dsp else f"{SYNTHESIS} {NO_DSP}"
+
+
+def run_yosys(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str], cwd: Path, *,
+              dsp: bool = False) -> dict[str, int]:
     """Cell counts by type of module `top`. HwgenError: "tool-missing", "synthesis-failed" (internal: our RTL)."""
     tool_version()
     with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as scratch:
         statistics = Path(scratch) / "stat.json"
-        count = [SYNTHESIS, *MERGE, f'tee -q -o "{statistics}" stat -json']
+        count = [synthesis(dsp), *MERGE, f'tee -q -o "{statistics}" stat -json']
         run_commands([*read_commands(sources, top, parameters), *count], top, cwd)
         modules = json.loads(statistics.read_text(encoding="utf-8"))["modules"]
         return dict(modules["\\unit"].get("num_cells_by_type", {}))

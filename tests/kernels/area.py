@@ -26,4 +26,4 @@ def near(estimate: Resources, actual: Resources) -> None:
 def synthesised(kernel: Kernel, folder: Path) -> Resources:
     """Yosys' count of the kernel in its wrapper, ROMs included; not cached."""
     unit = unit_of(kernel)
-    return usage_of(run_yosys(unit.write(folder), unit.top, unit.parameters, folder)).resources
+    return usage_of(run_yosys(unit.write(folder), unit.top, unit.parameters, folder, dsp=unit.dsp)).resources

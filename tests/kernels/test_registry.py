@@ -13,6 +13,7 @@ from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import BIPOLAR, IntType, full_range
 from hwgen.kernels import KERNELS, LIBRARY, candidates, refusals
 from hwgen.kernels.mvau import Mvau
+from hwgen.kernels.requantize import RequantizeUnit
 from hwgen.kernels.threshold import ThresholdUnit
 from hwgen.kernels.threshold_search import ThresholdSearch
 from hwgen.ops.identity import Identity
@@ -83,7 +84,7 @@ def test_candidates_in_order_of_preference() -> None:
     value = Value("a", (1,), full_range(16, signed=True))
     few, many = step(3, IntType(0, 3)), step(2000, IntType(0, 2000))
     assert candidates(few, [value]) == (ThresholdUnit, ThresholdSearch)
-    assert candidates(many, [value]) == (ThresholdSearch,)
+    assert candidates(many, [value]) == (ThresholdSearch, RequantizeUnit)
     assert refusals(many, [value])["threshold"] == "it takes 1 to 1023 thresholds a channel, here are 2000"
     assert "threshold_search" not in refusals(many, [value])
 

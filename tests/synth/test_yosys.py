@@ -88,9 +88,10 @@ def test_equal_kernels_are_synthesised_once_and_kept(
     runs: list[str] = []
     run = synth.run_yosys
 
-    def counting(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str], cwd: Path) -> dict[str, int]:
+    def counting(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str], cwd: Path, *,
+                 dsp: bool) -> dict[str, int]:
         runs.append(top)
-        return run(sources, top, parameters, cwd)
+        return run(sources, top, parameters, cwd, dsp=dsp)
 
     monkeypatch.setattr(synth, "run_yosys", counting)
     found = synth.synthesise(plumbing(), tmp_path)
