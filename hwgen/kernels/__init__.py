@@ -10,6 +10,7 @@ from hwgen.kernels.add import AddUnit
 from hwgen.kernels.argmax import ArgMaxUnit
 from hwgen.kernels.base import Kernel
 from hwgen.kernels.concat import ConcatUnit
+from hwgen.kernels.depth_to_space import DepthToSpaceUnit
 from hwgen.kernels.depthwise import DepthwiseUnit
 from hwgen.kernels.fifo import Fifo
 from hwgen.kernels.fork import ForkUnit
@@ -18,15 +19,18 @@ from hwgen.kernels.mvau_xnor import MvauXnor
 from hwgen.kernels.pad import PadUnit
 from hwgen.kernels.pool import PoolUnit
 from hwgen.kernels.requantize import RequantizeUnit
+from hwgen.kernels.slice import SliceUnit
 from hwgen.kernels.stream_input import StreamInput
 from hwgen.kernels.stream_output import StreamOutput
 from hwgen.kernels.threshold import ThresholdUnit
 from hwgen.kernels.threshold_search import ThresholdSearch
+from hwgen.kernels.upsample import UpsampleUnit
 from hwgen.kernels.width_converter import WidthConverter
 from hwgen.kernels.window import WindowUnit
 
 KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSearch, RequantizeUnit, ArgMaxUnit,
-                                  PadUnit, WindowUnit, PoolUnit, DepthwiseUnit, AddUnit, ConcatUnit)
+                                  PadUnit, WindowUnit, PoolUnit, DepthwiseUnit, AddUnit, ConcatUnit,
+                                  DepthToSpaceUnit, UpsampleUnit, SliceUnit)
 """Kernels that compute an op of the integer level, in order of preference."""
 
 LIBRARY: tuple[type[Kernel], ...] = (StreamInput, WidthConverter, Fifo, ForkUnit, StreamOutput)
