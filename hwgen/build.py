@@ -20,7 +20,7 @@ from hwgen.checks import PassCheck
 from hwgen.emit.staging import staged
 from hwgen.emit.whole import emit_build
 from hwgen.errors import Exit, HwgenError
-from hwgen.frontend import Imported, ImportOptions, load
+from hwgen.frontend import Imported, ImportOptions
 from hwgen.ir.graph import Graph
 from hwgen.ir.json import graph_to_json
 from hwgen.ir.text import graph_text
@@ -33,6 +33,7 @@ from hwgen.report.console import Console, count, duration
 from hwgen.report.data import Estimate, report_of
 from hwgen.report.terminal import layer_table
 from hwgen.simulate import Design
+from hwgen.source import load_network
 from hwgen.target import Target, folded, resolve
 from hwgen.verification import (
     Vectors,
@@ -160,7 +161,7 @@ def _timed(session: Session, stage: Stage, run: Callable[[Session], str]) -> Non
 
 
 def _import(session: Session) -> str:
-    session.imported = load(session.options.model, session.options.imports)
+    session.imported = load_network(session.options.model, session.options.imports)
     for warning in session.imported.warnings:
         session.warn(warning)
     graph = session.imported.graph

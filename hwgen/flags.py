@@ -34,6 +34,7 @@ _IMPORT_FLAGS = (
     click.option("--input-scale", "scales", metavar="[NAME=]S", multiple=True, help="Its scale, as 1/255."),
     click.option("--input-type", "types", metavar="[NAME=]T", multiple=True,
                  help="Integer type of a float input without quantizer: uint8, int16, bipolar."),
+    click.option("--weights", type=FILE, metavar="W.pt", help="State dict of a network given as FILE.py:FUNCTION."),
 )
 _HARDWARE_FLAGS = (
     click.option("--allow-oversize", is_flag=True, help="Build even where the estimate exceeds the device."),
@@ -97,7 +98,7 @@ def parse_stalls(text: str) -> tuple[float, float]:
 
 
 def import_options(types: tuple[str, ...], scales: tuple[str, ...], shapes: tuple[str, ...],
-                   dialect: str) -> ImportOptions:
+                   dialect: str, weights: Path | None = None) -> ImportOptions:
     """ImportOptions from the command line. HwgenError "input-scale" where a type has no scale or a scale no type."""
     from hwgen.frontend.options import ImportOptions
     from hwgen.ir.types import parse_type
@@ -109,7 +110,8 @@ def import_options(types: tuple[str, ...], scales: tuple[str, ...], shapes: tupl
         raise HwgenError("input-scale", name or "the graph input", "its type and its scale are not given together",
                          "Give both, as in: --input-type uint8 --input-scale 1/255.")
     return ImportOptions(dialect=dialect, input_types={name: (kinds[name], steps[name]) for name in kinds},
-                         input_shapes={name: parse_shape(text) for name, text in _once(shapes).items()})
+                         input_shapes={name: parse_shape(text) for name, text in _once(shapes).items()},
+                         weights=weights)
 
 
 def import_flags(command: Command) -> Command:
@@ -117,8 +119,8 @@ def import_flags(command: Command) -> Command:
 
     @wraps(command)
     def wrapped(*, types: tuple[str, ...], scales: tuple[str, ...], shapes: tuple[str, ...], dialect: str,
-                **rest: Any) -> Any:
-        return command(imports=import_options(types, scales, shapes, dialect), **rest)
+                weights: Path | None, **rest: Any) -> Any:
+        return command(imports=import_options(types, scales, shapes, dialect, weights), **rest)
 
     return _with(wrapped, _IMPORT_FLAGS)
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hwgen.errors import HwgenError
-from hwgen.frontend import ImportOptions, load
+from hwgen.frontend import ImportOptions
 from hwgen.ir.text import graph_text
 from hwgen.passes.pipeline import lower
+from hwgen.source import load_network
 from hwgen.toml_file import did_you_mean
 
 Pass = tuple[str, str]
@@ -25,7 +26,7 @@ def load_passes(source: Path, imports: ImportOptions) -> list[Pass]:
             raise HwgenError("not-a-build", str(source), "the folder has no ir/ of hwgen",
                              "Give a model file, or a folder that hwgen build made.")
         return [(file.stem[3:], file.read_text(encoding="utf-8")) for file in files]
-    imported = load(source, imports)
+    imported = load_network(source, imports)
     return [(name, graph_text(graph)) for name, graph in lower(imported.graph)]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from hwgen.emit.whole import emit_build
 from hwgen.errors import Exit, HwgenError
-from hwgen.frontend import ImportOptions, load
+from hwgen.frontend import ImportOptions
 from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Array
 from hwgen.model import IntegerModel
@@ -23,6 +23,7 @@ from hwgen.passes.pipeline import TO_INTEGERS, lower
 from hwgen.passes.size_fifos import size_fifos
 from hwgen.report.console import Console, count
 from hwgen.simulate import simulate
+from hwgen.source import load_network
 from hwgen.target import Target, folded, resolve
 from hwgen.vectors import load_inputs
 
@@ -45,7 +46,7 @@ class RunOptions:
 
 def run_network(options: RunOptions, console: Console) -> Exit:
     """Write the outputs (and activations). Raises HwgenError for what the user can mend."""
-    imported = load(options.model, options.imports)
+    imported = load_network(options.model, options.imports)
     for warning in imported.warnings:
         console.warning(warning)
     *_, (_, graph) = lower(imported.graph, None if options.engine == "rtl" else TO_INTEGERS)

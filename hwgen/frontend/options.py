@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import TypeVar
 
 from hwgen.errors import HwgenError
@@ -22,11 +23,13 @@ class ImportOptions:
     dialect: what a BipolarQuant after a Relu means: `brevitas` {0, scale}, `spec` always +scale (doctrine item 7).
     input_types: integer type and scale of a graph input; the key None means every input.
     input_shapes: ONNX shape of a graph input, batch of 1 first; the key None means every input.
+    weights: the checkpoint of a network that a Python file makes (hwgen.source).
     """
 
     dialect: str = "brevitas"
     input_types: Mapping[str | None, tuple[IntType, Fraction]] = field(default_factory=dict)
     input_shapes: Mapping[str | None, tuple[int, ...]] = field(default_factory=dict)
+    weights: Path | None = None
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:

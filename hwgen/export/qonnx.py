@@ -1,0 +1,242 @@
+"""QONNX: the quantized graph in the dialect that FINN, hls4ml and qonnx's own executor read.
+
+Weights are stored as the reals of their integers, so that the Quant behind them gives these integers back whatever
+quantizer trained them. A bias is an Add behind its layer, a bit width a scalar, and an unsigned quantizer of one bit a
+Quant (not a BipolarQuant, which means plus or minus the scale).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from math import gcd, lcm
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto
+
+from hwgen.errors import HwgenError
+from hwgen.exact.convolution import Geometry
+from hwgen.export.writer import Writer, float32
+from hwgen.ir.graph import Graph, Node
+from hwgen.ir.tensor import Array, Tensor
+from hwgen.ir.types import BIPOLAR, IntType, full_range
+from hwgen.ops import quantized as q
+from hwgen.ops import quantized_maps as m
+from hwgen.rounding import Rounding
+
+DOMAIN = "qonnx.custom_op.general"
+OPSET = 17
+
+_ROUNDING = {Rounding.HALF_EVEN: "ROUND", Rounding.CEIL: "CEIL", Rounding.FLOOR: "FLOOR", Rounding.AWAY: "UP",
+             Rounding.TOWARD_ZERO: "DOWN", Rounding.HALF_AWAY: "HALF_UP", Rounding.HALF_TOWARD_ZERO: "HALF_DOWN"}
+
+Write = Callable[[Writer, Node, Any], None]
+
+
+def export(graph: Graph) -> ModelProto:
+    """The model. HwgenError: "not-exportable" with every node that QONNX has no form for."""
+    missing = [f"{node.op.label} '{node.name}'" for node in graph.nodes if type(node.op) not in _WRITERS]
+    if missing:
+        raise HwgenError("not-exportable", ", ".join(missing), "QONNX has no form of it", "Replace these layers.")
+    writer = Writer(graph)
+    writer.domains[DOMAIN] = 2
+    for node in graph.nodes:
+        _WRITERS[type(node.op)](writer, node, node.op)
+    return writer.model(OPSET)
+
+
+def quantizer(writer: Writer, source: str, output: str, node: Node, scale: Array, zero: Array, kind: IntType,
+              rounding: Rounding) -> None:
+    """A Quant, or a BipolarQuant for the two-valued type."""
+    steps = writer.constant(f"{output}_scale", float32(scale, node, "scale"))
+    if kind == BIPOLAR:
+        writer.node("BipolarQuant", [source, steps], output, name=output, domain=DOMAIN)
+        return
+    if rounding not in _ROUNDING:
+        raise HwgenError("not-exportable", node.name, f"QONNX has no rounding mode {rounding.value}",
+                         "Train with round half to even.")
+    bits, signed, narrow = _declared(kind, node)
+    inputs = [source, steps, writer.constant(f"{output}_zero_point", float32(zero, node, "zero point")),
+              writer.constant(f"{output}_bit_width", bits)]
+    writer.node("Quant", inputs, output, name=output, domain=DOMAIN, signed=signed, narrow=narrow,
+                rounding_mode=_ROUNDING[rounding])
+
+
+def _declared(kind: IntType, node: Node) -> tuple[int, int, int]:
+    """Bit width, signed and narrow of a type. HwgenError: "not-exportable" where there are none."""
+    for narrow in (False, True):
+        full = full_range(kind.bits, kind.signed, narrow)
+        if (full.lo, full.hi) == (kind.lo, kind.hi) and (kind.bits > 1 or not (kind.signed or narrow)):
+            return kind.bits, int(kind.signed), int(narrow)
+    raise HwgenError("not-exportable", node.name, f"QONNX has no bit width for the integers {kind.lo} to {kind.hi}",
+                     "Quantize to a full range of bits.")
+
+
+def constant_on_grid(writer: Writer, node: Node, role: str, integers: Array, scale: Array, zero: Array) -> str:
+    """A quantized constant: the reals of its integers, and the Quant that gives these back."""
+    name = writer.unique(f"{node.outputs[0]}_{role}")
+    values = sorted({int(v) for v in np.unique(integers)})
+    kind = BIPOLAR if values in ([-1, 1], [-1], [1]) and not np.any(zero) else _smallest(values)
+    steps = float32(scale, node, "scale").astype(np.float64)
+    writer.inner_shapes[name] = integers.shape
+    real = writer.constant(f"{name}_float", ((integers - zero) * steps).astype(np.float32))
+    quantizer(writer, real, name, node, np.asarray(scale), np.asarray(zero), kind, Rounding.HALF_EVEN)
+    return name
+
+
+def _smallest(values: list[int]) -> IntType:
+    """The full range of the fewest bits, at least two if signed."""
+    signed = values[0] < 0
+    bits = max(IntType(values[0], max(values[-1], values[0] + 1)).bits, 2 if signed else 1)
+    return full_range(bits, signed, False)
+
+
+def _quant(writer: Writer, node: Node, op: q.Quant) -> None:
+    if not op.zero_point_inside and np.any(op.zero_point.array != 0) and op.rounding is not Rounding.HALF_EVEN:
+        raise HwgenError("not-exportable", node.name, "its zero point is added after the rounding",
+                         "Use a symmetric quantizer.")
+    scale, zero = (_with_batch(writer, node, part.fractions()) for part in (op.scale, op.zero_point))
+    quantizer(writer, node.inputs[0], node.outputs[0], node, scale, zero, op.type, op.rounding)
+
+
+def _with_batch(writer: Writer, node: Node, array: Array) -> Array:
+    """A parameter that broadcasts to a frame, with an axis for the batch where it has others."""
+    return array.reshape(()) if array.size == 1 else array.reshape((1,) * (array.ndim == len(
+        writer.graph.values[node.inputs[0]].shape)) + array.shape)
+
+
+def _weights(writer: Writer, node: Node, op: q.Dense | m.Conv, layout: Callable[[Array], Array]) -> str:
+    """The weights' name; float ones (behind the last quantizer) are plain constants."""
+    integers, scale, zero = (layout(part.array) for part in (op.weight, op.scale, op.zero_point))
+    if op.weight.is_float:
+        return writer.constant(f"{node.outputs[0]}_weight", (integers - zero) * scale)
+    return constant_on_grid(writer, node, "weight", integers, scale, zero)
+
+
+def _add_bias(writer: Writer, node: Node, bias: Tensor | None, product: str, shape: tuple[int, ...]) -> None:
+    """The bias as an Add; one that is no float32 as integers on the grid that all its values lie on."""
+    if bias is None:
+        writer.nodes[-1].output[0] = node.outputs[0]
+        return
+    exact = bias.fractions().reshape(shape)
+    integers, step = _grid(exact)
+    if all(Fraction(float(np.float32(float(x)))) == x for x in exact.ravel()):
+        name = writer.constant(f"{node.outputs[0]}_bias", exact.astype(np.float64))
+    else:
+        name = constant_on_grid(writer, node, "bias", integers, np.array(step, dtype=object), np.zeros((), int))
+    writer.node("Add", [product, name], node.outputs[0], name=node.outputs[0])
+
+
+def _grid(exact: Array) -> tuple[Array, Fraction]:
+    """Integers and the largest step with exact = integers * step."""
+    flat = [Fraction(x) for x in exact.ravel()]
+    denominator = lcm(*(x.denominator for x in flat))
+    step = Fraction(gcd(*(int(x * denominator) for x in flat)) or 1, denominator)
+    return np.array([int(x / step) for x in flat]).reshape(exact.shape), step
+
+
+def _dense(writer: Writer, node: Node, op: q.Dense) -> None:
+    weight = _weights(writer, node, op, lambda a: a.T)
+    product = writer.inner("MatMul", [node.inputs[0], weight], node, "product")
+    _add_bias(writer, node, op.bias, product, (-1,))
+
+
+def _conv(writer: Writer, node: Node, op: m.Conv) -> None:
+    flat = len(writer.graph.values[node.inputs[0]].shape) == 2
+    weight = _weights(writer, node, op, lambda a: a[:, :, 0, :] if flat and a.ndim == 4 else a)
+    product = writer.inner("Conv", [node.inputs[0], weight], node, "product", group=op.groups,
+                           **_geometry(op.geometry, flat))
+    _add_bias(writer, node, op.bias, product, (1, -1, *(1,) * (1 if flat else 2)))
+
+
+def _geometry(geometry: Geometry, flat: bool, dilations: bool = True) -> dict[str, Any]:
+    """Attributes of a kernel that moves over a map; 1-D ones have the second of each pair only."""
+    first = 1 if flat else 0
+    top, left, bottom, right = geometry.pads
+    pairs = {"kernel_shape": geometry.kernel, "strides": geometry.stride}
+    if dilations:
+        pairs["dilations"] = geometry.dilation
+    made = {name: list(numbers[first:]) for name, numbers in pairs.items()}
+    return {**made, "pads": [left, right] if flat else [top, left, bottom, right]}
+
+
+def _pool(writer: Writer, node: Node, op: m.MaxPool | m.AveragePool) -> None:
+    flat, average = len(writer.graph.values[node.inputs[0]].shape) == 2, isinstance(op, m.AveragePool)
+    extra: dict[str, Any] = {"count_include_pad": 1} if average else {}
+    writer.node("AveragePool" if average else "MaxPool", node.inputs, node.outputs[0], name=node.outputs[0],
+                **_geometry(op.geometry, flat, dilations=not average), **extra)
+
+
+def _elementwise(writer: Writer, node: Node, op: q.Elementwise) -> None:
+    name = writer.constant(f"{node.outputs[0]}_constant",
+                           float32(_with_batch(writer, node, op.constant.fractions()), node, "constant"))
+    reverse, kind = op.kind.startswith("r"), op.kind.removeprefix("r").capitalize()
+    inputs = [name, node.inputs[0]] if reverse else [node.inputs[0], name]
+    writer.node(kind, inputs, node.outputs[0], name=node.outputs[0])
+
+
+def _batch_norm(writer: Writer, node: Node, op: q.BatchNorm) -> None:
+    parts = [writer.constant(f"{node.outputs[0]}_{role}", part.array) for role, part in (
+        ("gamma", op.gamma), ("beta", op.beta), ("mean", op.mean), ("variance", op.variance))]
+    writer.node("BatchNormalization", [node.inputs[0], *parts], node.outputs[0], name=node.outputs[0],
+                epsilon=op.epsilon)
+
+
+def _clip(writer: Writer, node: Node, op: q.Clip) -> None:
+    limits = ["" if x is None else writer.constant(f"{node.outputs[0]}_{role}", x)
+              for role, x in (("low", op.low), ("high", op.high))]
+    writer.node("Clip", [node.inputs[0], *limits], node.outputs[0], name=node.outputs[0])
+
+
+def _leaky(writer: Writer, node: Node, op: q.LeakyRelu) -> None:
+    slope = op.slope.array
+    if slope.size == 1:
+        writer.node("LeakyRelu", node.inputs, node.outputs[0], name=node.outputs[0], alpha=float(slope.ravel()[0]))
+    else:
+        name = writer.constant(f"{node.outputs[0]}_slope", slope)
+        writer.node("PRelu", [node.inputs[0], name], node.outputs[0], name=node.outputs[0])
+
+
+def _reshape(writer: Writer, node: Node, op: q.Reshape) -> None:
+    shape = writer.constant(f"{node.outputs[0]}_shape", [1, *op.shape], np.int64)
+    writer.node("Reshape", [node.inputs[0], shape], node.outputs[0], name=node.outputs[0])
+
+
+def _transpose(writer: Writer, node: Node, op: q.Transpose) -> None:
+    writer.node("Transpose", node.inputs, node.outputs[0], name=node.outputs[0],
+                perm=[0, *(axis + 1 for axis in op.permutation)])
+
+
+def _softmax(writer: Writer, node: Node, op: q.Softmax) -> None:
+    writer.node("LogSoftmax" if op.log else "Softmax", node.inputs, node.outputs[0], name=node.outputs[0], axis=-1)
+
+
+def _join(writer: Writer, node: Node, op: m.Join) -> None:
+    writer.node("Sub" if op.subtract else "Add", node.inputs, node.outputs[0], name=node.outputs[0])
+
+
+def _concat(writer: Writer, node: Node, op: m.Concat) -> None:
+    writer.node("Concat", node.inputs, node.outputs[0], name=node.outputs[0], axis=1)
+
+
+def _trunc(writer: Writer, node: Node, op: m.Trunc) -> None:
+    bits, signed, narrow = _declared(op.type, node)
+    before = (op.divisor.numerator.bit_length() - op.divisor.denominator.bit_length()) + bits
+    numbers = [("scale", op.scale), ("zero_point", op.zero_point), ("in_bits", Tensor(float(before))),
+               ("out_scale", op.out_scale), ("out_bits", Tensor(float(bits)))]
+    inputs = [writer.constant(f"{node.outputs[0]}_{role}", float32(_with_batch(writer, node, part.fractions()), node,
+                                                                   role)) for role, part in numbers]
+    writer.node("Trunc", [node.inputs[0], *inputs], node.outputs[0], name=node.outputs[0], domain=DOMAIN,
+                rounding_mode=_ROUNDING[op.rounding], signed=signed, narrow=narrow)
+
+
+def _relu(writer: Writer, node: Node, op: q.Relu) -> None:
+    writer.node("Relu", node.inputs, node.outputs[0], name=node.outputs[0])
+
+
+_WRITERS: Mapping[type, Write] = {
+    q.Quant: _quant, q.Dense: _dense, m.Conv: _conv, m.MaxPool: _pool, m.AveragePool: _pool,
+    q.Elementwise: _elementwise,
+    q.BatchNorm: _batch_norm, q.Relu: _relu, q.Clip: _clip, q.LeakyRelu: _leaky, q.Reshape: _reshape,
+    q.Transpose: _transpose, q.Softmax: _softmax, m.Join: _join, m.Concat: _concat, m.Trunc: _trunc}

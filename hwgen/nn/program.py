@@ -1,0 +1,89 @@
+"""`mynet.py:make_model`: a network as Python code that its user names on purpose, and its checkpoint."""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hwgen.errors import HwgenError
+from hwgen.frontend.options import Imported, ImportOptions
+from hwgen.nn.trace import to_ir
+
+
+def import_program(source: Path, options: ImportOptions) -> Imported:
+    """The graph of the module that a function of a Python file makes, with the checkpoint of options.weights.
+
+    HwgenError: "bad-program", "bad-weights", "input-shape" and those of to_ir.
+    """
+    name, _, function = source.name.partition(":")
+    path = source.with_name(name)
+    model = made_by(path, function)
+    if options.weights is not None:
+        load_weights(model, options.weights)
+    graph = to_ir(model, _input_shapes(model, options), path.stem)
+    return Imported(graph, (), {})
+
+
+def made_by(path: Path, function: str) -> nn.Module:
+    """What a function of a Python file returns, called without arguments. It sees the file's folder on its path."""
+    spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
+    if spec is None or spec.loader is None:
+        raise HwgenError("bad-program", str(path), "there is no such Python file", "Write FILE.py:FUNCTION.")
+    program = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(program)
+    finally:
+        sys.path.pop(0)
+    make = getattr(program, function, None)
+    if not callable(make):
+        raise HwgenError("bad-program", str(path), f"it has no function '{function}'",
+                         "Name a function or class of the file that makes the module.")
+    model = make()
+    if not isinstance(model, nn.Module):
+        raise HwgenError("bad-program", f"{path}:{function}", f"it made a {type(model).__name__}",
+                         "Return a torch.nn.Module.")
+    return model
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load a state dict; nothing but tensors is unpickled."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise HwgenError("bad-weights", str(path), f"it cannot be read as a state dict ({_line(error)})",
+                         "Save one: torch.save(model.state_dict(), 'w.pt').") from None
+    if not isinstance(state, dict):
+        raise HwgenError("bad-weights", str(path), f"it holds a {type(state).__name__}",
+                         "Save a state dict: torch.save(model.state_dict(), 'w.pt').")
+    _apply(model, state, path)
+
+
+def _apply(model: nn.Module, state: dict[str, Any], path: Path) -> None:
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise HwgenError("bad-weights", str(path), f"it does not fit the network ({_line(error)})",
+                         "Give the checkpoint of this network.") from None
+
+
+def _line(error: Exception) -> str:
+    """An error's message in one line, short."""
+    return " ".join(str(error).split())[:300]
+
+
+def _input_shapes(model: nn.Module, options: ImportOptions) -> list[tuple[int, ...]]:
+    """--input-shape, else the module's own attribute input_shape."""
+    if options.input_shapes:
+        return list(options.input_shapes.values())
+    own = getattr(model, "input_shape", None)
+    if not isinstance(own, tuple):
+        raise HwgenError("input-shape", type(model).__name__, "the shape of its input is unknown",
+                         "Give it: --input-shape 1x3x32x32, or set the module's attribute input_shape.")
+    return [own]

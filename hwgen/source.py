@@ -1,0 +1,29 @@
+"""Where a network comes from: an ONNX file, or a function of a Python file that makes a torch module."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hwgen.errors import Exit, HwgenError
+from hwgen.frontend import Imported, ImportOptions, load
+
+
+def load_network(source: Path, options: ImportOptions) -> Imported:
+    """The imported graph of `model.onnx` or `mynet.py:make_model`.
+
+    HwgenError: "no-torch", "weights", and those of the readers.
+    """
+    if ".py:" not in source.name:
+        if options.weights is not None:
+            raise HwgenError("weights", str(options.weights), "--weights belongs to a network in a Python file",
+                             "An ONNX file carries its own weights: leave the option out.")
+        return load(source, options)
+    try:
+        from hwgen.nn.program import import_program
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise HwgenError("no-torch", str(source), "a network in a Python file needs torch",
+                         "Install it: pip install 'hwgen[qat]'.", exit_code=Exit.STAGE_UNAVAILABLE) from None
+    return replace(import_program(source, options), warnings=())
