@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,3 +28,10 @@ def load_network(source: Path, options: ImportOptions) -> Imported:
         raise HwgenError("no-torch", str(source), "a network in a Python file needs torch",
                          "Install it: pip install 'hwgen[qat]'.", exit_code=Exit.STAGE_UNAVAILABLE) from None
     return replace(import_program(source, options), warnings=())
+
+
+def digest(source: Path, options: ImportOptions) -> str:
+    """SHA-256 of the model file; of a Python file followed by the checkpoint where there is one."""
+    parts = [source.with_name(source.name.split(".py:")[0] + ".py") if ".py:" in source.name else source]
+    parts += [options.weights] if options.weights is not None else []
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()

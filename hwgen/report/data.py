@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from hwgen.ir.graph import Graph, Node
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel, Resources
 from hwgen.passes.size_fifos import modelled_timing
+from hwgen.source import digest
 from hwgen.synth.parts import kernels_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def report_of(session: Session) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "model": options.model.name,
-        "model_sha256": hashlib.sha256(options.model.read_bytes()).hexdigest(),
+        "model_sha256": digest(options.model, options.imports),
         "board": board.name,
         "part": board.part,
         "family": board.family,
