@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from hwgen.emit.library import library_files
 from hwgen.emit.memory import Port, Rom, ports, roms
 from hwgen.emit.render import render
-from hwgen.emit.top import Boundary, Top, TopPort, top_of
+from hwgen.emit.top import Boundary, Top, TopPort, flag_fork, top_of
 from hwgen.ir.graph import Graph
 from hwgen.kernels.base import Kernel
 from hwgen.kernels.vector import literal
@@ -39,8 +41,18 @@ class KernelWrapper:
 
 
 @dataclass(frozen=True)
+class FlagContext:
+    """A way of flags from an input to an output: names of both, and its place among all of that input or output."""
+
+    input: str
+    input_index: int
+    output: str
+    output_index: int
+
+
+@dataclass(frozen=True)
 class PortContext:
-    """A port of the top with its adapter. flag: the name of the input that its frames come from."""
+    """A port of the top with its adapter. flags: where its flags go, or where they come from."""
 
     name: str
     signal: str
@@ -50,7 +62,12 @@ class PortContext:
     layer: str
     parameters: tuple[tuple[str, int], ...]
     wire: str
-    flag: str
+    flags: tuple[FlagContext, ...]
+
+    @property
+    def flag_msb(self) -> int:
+        """Highest bit of the vector of its flags."""
+        return len(self.flags) - 1
 
 
 @dataclass(frozen=True)
@@ -64,11 +81,11 @@ class WireContext:
 
 @dataclass(frozen=True)
 class LayerContext:
-    """An instance of a layer's wrapper between two streams."""
+    """An instance of a layer's wrapper. inputs, outputs: its ports and the streams that they are joined to."""
 
     name: str
-    source: str
-    sink: str
+    inputs: tuple[tuple[str, str], ...]
+    outputs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -143,16 +160,20 @@ def emit(graph: Graph, out: Path) -> None:
 def _modules(top: Top) -> set[str]:
     """Library modules that the emitted files instantiate."""
     rom = {"hwgen_rom"} if any(layer.kernel.memories() for layer in top.layers) else set()
-    kernels = (top.flags, *(layer.kernel for layer in top.layers))
+    forks = [flag_fork(copies) for copies in Counter(chain.from_iterable(top.chains)).values() if copies > 1]
+    kernels = (top.flags, *forks, *(layer.kernel for layer in top.layers))
     return {"hwgen_reset", *rom, *(f"hwgen_{kernel.stem}" for kernel in kernels)}
 
 
 def _tops(top: Top) -> dict[str, str]:
     signals = {boundary.value: boundary.signal for boundary in top.boundaries}
-    inputs = tuple(_port(port, signals[port.layer.sink], port.name) for port in top.inputs)
-    outputs = tuple(_port(port, signals[port.layer.source], top.inputs[chain].name)
-                    for port, chain in zip(top.outputs, top.chains, strict=True))
-    layers = tuple(LayerContext(layer.name, signals[layer.source], signals[layer.sink]) for layer in top.inner)
+    flags = _flags(top)
+    inputs = tuple(_port(port, signals[port.layer.sinks[0]], [f for f in flags if f.input == port.name])
+                   for port in top.inputs)
+    outputs = tuple(_port(port, signals[port.layer.sources[0]], [f for f in flags if f.output == port.name])
+                    for port in top.outputs)
+    layers = tuple(LayerContext(layer.name, _joined("s", layer.sources, signals), _joined("m", layer.sinks, signals))
+                   for layer in top.inner)
     wires = tuple(map(_wire, top.boundaries))
     interfaces = ":".join(port.signal for port in (*inputs, *outputs))
     context = TopContext(top.name, top.model, inputs, outputs, wires, layers, f"hwgen_{top.flags.stem}",
@@ -166,10 +187,26 @@ def _shell(top: Top) -> str:
     return f"{top.model}_bd_top"
 
 
-def _port(port: TopPort, wire: str, flag: str) -> PortContext:
+def _flags(top: Top) -> list[FlagContext]:
+    """By output, then by input."""
+    taken: Counter[str] = Counter()
+    made = []
+    for port, inputs in zip(top.outputs, top.chains, strict=True):
+        for index, name in enumerate(top.inputs[i].name for i in inputs):
+            made.append(FlagContext(name, taken[name], port.name, index))
+            taken[name] += 1
+    return made
+
+
+def _joined(side: str, values: Sequence[str], signals: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The ports of a side of a layer and the streams of their values."""
+    return tuple(zip(axis_names(side, len(values)), (signals[value] for value in values), strict=True))
+
+
+def _port(port: TopPort, wire: str, flags: Sequence[FlagContext]) -> PortContext:
     kernel = port.layer.kernel
     return PortContext(port.name, port.signal, port.bus - 1, port.bus // 8 - 1, f"hwgen_{kernel.stem}",
-                       port.layer.name, tuple(kernel.parameters().items()), wire, flag)
+                       port.layer.name, tuple(kernel.parameters().items()), wire, tuple(flags))
 
 
 def _wire(boundary: Boundary) -> WireContext:

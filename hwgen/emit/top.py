@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hwgen.errors import Exit, HwgenError
 from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph, Node, Value
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel
 from hwgen.kernels.fifo import Fifo
+from hwgen.kernels.fork import ForkUnit
 from hwgen.names import Names
+from hwgen.passes.fold_options import kernel_of
+from hwgen.passes.plumbing import flag_paths
 from hwgen.passes.size_fifos import Timing, modelled_timing
 from hwgen.stream import Stream
+
+FLAG = Value("flag", (1,), IntType(0, 1))
+"""What an input adapter says of a frame."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A node of the graph: its identifier and the values that it reads and makes."""
+    """A node of the graph: its identifier and the values that it reads and makes, in the order of its ports."""
 
     name: str
     kernel: Kernel
-    source: str
-    sink: str
+    sources: tuple[str, ...]
+    sinks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,8 @@ class TopPort:
 class Top:
     """The top module <model>_top.
 
-    chains[i]: the index of the input that output i is computed from; cycles: steady-state cycles between frames;
-    flags: the FIFO before each output adapter that takes a flag a frame there from the input adapter. These FIFOs are
-    no nodes of the graph: whoever adds up resources adds them.
+    chains[i]: the indices of the inputs that output i is computed from; cycles: steady-state cycles between frames;
+    flags: the FIFO that takes a flag a frame from an input adapter to an output adapter, one for each entry of chains.
     """
 
     model: str
@@ -63,7 +68,7 @@ class Top:
     outputs: tuple[TopPort, ...]
     layers: tuple[Layer, ...]
     boundaries: tuple[Boundary, ...]
-    chains: tuple[int, ...]
+    chains: tuple[tuple[int, ...], ...]
     cycles: int
     flags: Fifo
 
@@ -80,33 +85,31 @@ class Top:
 
 
 def top_of(graph: Graph) -> Top:
-    """The top module of a graph of the hardware level in which every node has one input and one output."""
+    """The top module of a graph of the hardware level."""
     names = Names()
     layers = tuple(_layer(names.of(node.name), node) for node in graph.nodes)
     signals = Names()
-    inner = [(layer, value) for layer in layers for value in [layer.sink] if value not in graph.outputs]
-    boundaries = tuple(Boundary(signals.of(value), value, layer.name, layer.kernel.output_stream())
-                       for layer, value in inner)
+    boundaries = tuple(Boundary(signals.of(value), value, layer.name, stream) for layer in layers
+                       for value, stream in zip(layer.sinks, layer.kernel.output_streams(), strict=True)
+                       if value not in graph.outputs)
     inputs, outputs = _inputs(graph, layers), _outputs(graph, layers)
-    chains = tuple(_chain(port, inputs, layers) for port in outputs)
+    paths = {(names.of(source), names.of(sink)) for source, sink in flag_paths(graph)}
+    chains = tuple(tuple(i for i, port in enumerate(inputs) if (port.layer.name, output.layer.name) in paths)
+                   for output in outputs)
     timing = modelled_timing(graph)
     return Top(Names().of(graph.name), inputs, outputs, layers, boundaries, chains, timing.cycles_per_frame,
                flag_fifo(timing))
 
 
 def _layer(name: str, node: Node) -> Layer:
-    if not isinstance(node.op, Kernel) or len(node.inputs) != 1 or len(node.outputs) != 1:
-        raise HwgenError("not-a-chain", node.name, f"{node.op.label} with {len(node.inputs)} inputs and "
-                         f"{len(node.outputs)} outputs is not a kernel with one of each", "This is a bug of hwgen.",
-                         exit_code=Exit.INTERNAL)
-    return Layer(name, node.op, node.inputs[0], node.outputs[0])
+    return Layer(name, kernel_of(node), node.inputs, node.outputs)
 
 
 def _inputs(graph: Graph, layers: Iterable[Layer]) -> tuple[TopPort, ...]:
     names, made = Names(), []
     for value in graph.inputs:
         hosts = tuple(p for p in graph.ports.values() if isinstance(p, InputPort) and p.value == value)
-        (layer,) = (layer for layer in layers if layer.source == value)
+        (layer,) = (layer for layer in layers if value in layer.sources)
         name = names.of(hosts[0].name if hosts else value)
         made.append(TopPort(name, f"s_axis_{name}", value, layer, layer.kernel.parameters()["BUS_WIDTH"],
                             layer.kernel.input_stream(), hosts))
@@ -117,20 +120,25 @@ def _outputs(graph: Graph, layers: Iterable[Layer]) -> tuple[TopPort, ...]:
     names, made = Names(), []
     for value in graph.outputs:
         hosts = tuple(p for p in graph.ports.values() if isinstance(p, OutputPort) and p.value == value)
-        (layer,) = (layer for layer in layers if layer.sink == value)
+        (layer,) = (layer for layer in layers if value in layer.sinks)
         name = names.of(hosts[0].name if hosts else value)
         made.append(TopPort(name, f"m_axis_{name}", value, layer, layer.kernel.parameters()["BUS_WIDTH"],
                             layer.kernel.output_stream(), hosts))
     return tuple(made)
 
 
-def _chain(output: TopPort, inputs: tuple[TopPort, ...], layers: tuple[Layer, ...]) -> int:
-    """Index of the input that this output's frames come from."""
-    makers = {layer.sink: layer for layer in layers}
-    value = output.value
-    while value in makers:
-        value = makers[value].source
-    return [port.value for port in inputs].index(value)
+def flag_kernels(graph: Graph) -> Iterator[tuple[str, Kernel]]:
+    """What takes the flags from the inputs to the outputs: no nodes of the graph, but they take resources."""
+    paths = flag_paths(graph)
+    readers = Counter(source for source, _ in paths)
+    made = flag_fifo(modelled_timing(graph))
+    yield from ((f"{source}_flags", flag_fork(copies)) for source, copies in readers.items() if copies > 1)
+    yield from ((f"{sink}_flags_{source}", made) for source, sink in paths)
+
+
+def flag_fork(copies: int) -> ForkUnit:
+    """For the flags of an input that so many outputs are computed from."""
+    return ForkUnit.of(FLAG, copies)
 
 
 def flag_fifo(timing: Timing) -> Fifo:
@@ -139,4 +147,4 @@ def flag_fifo(timing: Timing) -> Fifo:
     A full FIFO holds back the input until a frame has left: that never blocks, because a frame needs no later one.
     """
     frames = -(-timing.latency // timing.cycles_per_frame) + 1
-    return Fifo.storing(Value("flag", (1,), IntType(0, 1)), 1, 1 + (1 << frames.bit_length()))
+    return Fifo.storing(FLAG, 1, 1 + (1 << frames.bit_length()))

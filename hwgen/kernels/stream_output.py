@@ -18,11 +18,14 @@ from hwgen.stream import Stream
 class StreamOutput(Kernel):
     """fold.simd elements per dense beat to fold.pe per bus beat (rtl/hwgen_stream_output.sv).
 
-    Besides its streams it has s_flag, one bit a frame from a StreamInput: a frame with flag 1 is swallowed.
+    Besides its streams it has s_flag, one bit a frame from each of `flags` StreamInputs: a frame of which one is 1 is
+    swallowed.
     """
 
     stem: ClassVar[str] = "stream_output"
     title: ClassVar[str] = "output adapter"
+
+    flags: int = 1
 
     @classmethod
     def accepts(cls, op: Op, inputs: Sequence[Value]) -> str | None:
@@ -65,13 +68,13 @@ class StreamOutput(Kernel):
     def resources(self) -> Resources:
         """The conversion, tlast and the flag."""
         counter = (self.conversion.out_beats - 1).bit_length()
-        return self.conversion.resources() + Resources(lut=3 + counter, ff=counter)
+        return self.conversion.resources() + Resources(lut=2 + self.flags + counter, ff=counter)
 
     def schedule(self) -> Schedule:
         return self.conversion.schedule()
 
     def parameters(self) -> dict[str, int]:
-        return {"BUS_WIDTH": self.bus, **self.conversion.parameters()}
+        return {"BUS_WIDTH": self.bus, **self.conversion.parameters(), "FLAGS": self.flags}
 
     def input_stream(self) -> Stream:
         """The dense frame."""

@@ -3,16 +3,18 @@
 Layers are separable but for what stands between neighbours: a width converter and the FIFO for the beats that wait.
 So a chain of layers is solved exactly by dynamic programming over the lanes of each stream: the cheapest way to have so
 many lanes at a layer's output is the cheapest of its options over the cheapest way to feed their inputs.
+
+Forks and joins only move beats: they are as narrow as the cycles allow, and the chains between them are solved with
+these ends fixed. What waits on a branch depends on the whole network: the price leaves it out, hwgen.passes.size_fifos
+finds it.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 
 from hwgen.ir.graph import Graph, Node, Value
 from hwgen.kernels.base import Resources
@@ -25,7 +27,7 @@ Source = tuple[int, int]
 
 @dataclass(frozen=True)
 class Layer:
-    """A node, what it can be, and the stream from the layer before it in its chain."""
+    """A node, what it can be, and the stream that it reads from a node of the graph, if it is one alone."""
 
     node: Node
     options: tuple[Priced, ...]
@@ -34,6 +36,19 @@ class Layer:
     @property
     def fastest(self) -> Option:
         return min(self.options, key=lambda p: (p.option.cycles, p.cost)).option
+
+
+@dataclass
+class Chain:
+    """Layers that each read what the one before made.
+
+    start, end: the forks or joins around them, by name, empty where there is none; tail: the stream into `end`.
+    """
+
+    layers: list[Layer]
+    start: str = ""
+    end: str = ""
+    tail: Value | None = None
 
 
 @dataclass(frozen=True)
@@ -80,25 +95,43 @@ class Problem:
         return Problem(self.graph, self.cost, {**self.options, **{name: (o,) for name, o in given.items()}})
 
     @cached_property
-    def chains(self) -> list[list[Layer]]:
-        """Maximal runs of layers joined by streams with one reader."""
-        made = {value: node.name for node in self.graph.nodes for value in node.outputs}
-        readers = Counter(value for node in self.graph.nodes for value in node.inputs)
-        ends: dict[str, list[Layer]] = {}
-        chains: list[list[Layer]] = []
+    def hubs(self) -> dict[str, Layer]:
+        """Nodes with several streams on a side."""
+        return {node.name: self._layer(node, None) for node in self.graph.nodes
+                if len(node.inputs) != 1 or len(node.outputs) != 1}
+
+    @cached_property
+    def chains(self) -> list[Chain]:
+        """Maximal runs of other nodes, each the only reader of the one before."""
+        ends: dict[str, Chain] = {}
+        chains: list[Chain] = []
         for node in self.graph.nodes:
-            value = node.inputs[0] if len(node.inputs) == 1 and readers[node.inputs[0]] == 1 else ""
-            chain = ends.get(made.get(value, ""))
-            stream = None if chain is None else self.graph.values[value]
+            if node.name in self.hubs:
+                for name in node.inputs:
+                    if (ended := ends.pop(self._makers.get(name, ""), None)) is not None:
+                        ended.end, ended.tail = node.name, self.graph.values[name]
+                continue
+            (name,) = node.inputs
+            maker = self._makers.get(name, "")
+            chain = ends.pop(maker, None)
             if chain is None:
-                chains.append(chain := [])
-            chain.append(Layer(node, undominated(self.options[node.name], self.cost), stream))
+                chains.append(chain := Chain([], maker if maker in self.hubs else ""))
+            chain.layers.append(self._layer(node, self.graph.values[name] if chain.layers or chain.start else None))
             ends[node.name] = chain
         return chains
 
+    def _layer(self, node: Node, stream: Value | None) -> Layer:
+        return Layer(node, undominated(self.options[node.name], self.cost), stream)
+
+    @cached_property
+    def _makers(self) -> Mapping[str, str]:
+        """The node that makes each value."""
+        return {value: node.name for node in self.graph.nodes for value in node.outputs}
+
     @property
     def layers(self) -> Iterator[Layer]:
-        return (layer for chain in self.chains for layer in chain)
+        yield from self.hubs.values()
+        yield from (layer for chain in self.chains for layer in chain.layers)
 
     @property
     def fewest_cycles(self) -> int:
@@ -112,12 +145,17 @@ class Problem:
 
     def solve(self, cycles: int) -> dict[str, Option]:
         """The cheapest option of each layer at that many cycles a frame, which must be at least fewest_cycles."""
-        return {layer.node.name: option for chain in self.chains
-                for layer, option in zip(chain, self._solve_chain(chain, cycles), strict=True)}
+        chosen = {name: _narrowest(layer, cycles) for name, layer in self.hubs.items()}
+        for chain in self.chains:
+            solved = self._solve_chain(chain, cycles, chosen)
+            chosen.update({layer.node.name: option for layer, option in zip(chain.layers, solved, strict=True)})
+        return {node.name: chosen[node.name] for node in self.graph.nodes}
 
-    def _solve_chain(self, chain: list[Layer], cycles: int) -> list[Option]:
+    def _solve_chain(self, chain: Chain, cycles: int, fixed: Mapping[str, Option]) -> list[Option]:
         ends: dict[Source, Path] = {}
-        for layer in chain:
+        if chain.start:
+            ends[fixed[chain.start].lanes_out, cycles] = Path(0.0, fixed[chain.start], None)
+        for layer in chain.layers:
             starts, ends = sorted(ends.items(), key=lambda end: (end[1].cost, end[0])), {}
             arrivals: dict[tuple[int, int], tuple[float, Path | None]] = {}
             for priced in layer.options:
@@ -128,10 +166,19 @@ class Problem:
                 if entry not in arrivals:
                     arrivals[entry] = self._arrive(starts, layer.stream, choice, cycles)
                 cost, before = arrivals[entry]
-                end = _source(choice, layer, cycles)
+                end = _source(choice, layer.stream, cycles)
                 if end not in ends or cost + priced.cost < ends[end].cost:
                     ends[end] = Path(cost + priced.cost, choice, before)
-        return min(ends.values(), key=lambda path: path.cost).unrolled()
+        return self._cheapest(chain, ends, cycles, fixed).unrolled()[bool(chain.start) :]
+
+    def _cheapest(self, chain: Chain, ends: Mapping[Source, Path], cycles: int, fixed: Mapping[str, Option]) -> Path:
+        """With what stands before the join or fork behind the chain."""
+        if chain.tail is None:
+            return min(ends.values(), key=lambda path: path.cost)
+        starts = sorted(ends.items(), key=lambda end: (end[1].cost, end[0]))
+        _, best = self._arrive(starts, chain.tail, fixed[chain.end], cycles)
+        assert best is not None
+        return best
 
     def _arrive(self, starts: Sequence[tuple[Source, Path]], stream: Value | None, choice: Option,
                 cycles: int) -> tuple[float, Path | None]:
@@ -164,17 +211,30 @@ class Problem:
         return self.joints[key]
 
     def total(self, chosen: Mapping[str, Option], cycles: int) -> Resources:
-        """Kernels, converters and FIFOs."""
+        """Kernels, converters and the FIFOs between neighbours."""
         used = sum((option.resources for option in chosen.values()), Resources())
-        for chain in self.chains:
-            for before, layer in pairwise(chain):
-                first, sink = chosen[before.node.name], chosen[layer.node.name]
-                assert layer.stream is not None
-                used += self.joint(layer.stream, _source(first, before, cycles), sink, cycles)
+        for node in self.graph.nodes:
+            for value in node.inputs:
+                maker = self._makers.get(value)
+                if maker is not None:
+                    source = _source(chosen[maker], self._reads[maker], cycles)
+                    used += self.joint(self.graph.values[value], source, chosen[node.name], cycles)
         return used
 
+    @cached_property
+    def _reads(self) -> Mapping[str, Value | None]:
+        """For each node a stream that it reads from another one, if there is one."""
+        return {node.name: next((self.graph.values[value] for value in node.inputs if value in self._makers), None)
+                for node in self.graph.nodes}
 
-def _source(choice: Option, layer: Layer, cycles: int) -> Source:
-    """A layer's output as the next one sees it: the first of a chain goes at its own pace, others at the chain's."""
-    span = choice.cycles if layer.stream is None else cycles
+
+def _narrowest(layer: Layer, cycles: int) -> Option:
+    """The fewest lanes that are fast enough."""
+    able = [priced for priced in layer.options if priced.option.cycles <= cycles]
+    return min(able, key=lambda priced: (priced.option.lanes_in, priced.cost)).option
+
+
+def _source(choice: Option, stream: Value | None, cycles: int) -> Source:
+    """A layer's output as the next one sees it: a first one goes at its own pace, others at the network's."""
+    span = choice.cycles if stream is None else cycles
     return choice.lanes_out, span if choice.bursts else 0

@@ -22,6 +22,7 @@ from hwgen.kernels.fork import ForkUnit
 from hwgen.kernels.stream_input import StreamInput
 from hwgen.kernels.stream_output import StreamOutput
 from hwgen.names import Names
+from hwgen.passes.plumbing import flag_paths
 
 
 def map_kernels(graph: Graph) -> Graph:
@@ -33,7 +34,7 @@ def map_kernels(graph: Graph) -> Graph:
     for node in graph.nodes:
         mapping.add_node(node)
     mapping.builder.orders.update(graph.orders)
-    return mapping.builder.build(mapping.add_outputs())
+    return _with_flags(mapping.builder.build(mapping.add_outputs()))
 
 
 @dataclass
@@ -100,6 +101,14 @@ class _Mapping:
         while name in self.graph.values or name in self.builder.values:
             name += "_"
         return name
+
+
+def _with_flags(graph: Graph) -> Graph:
+    """Output adapters know how many inputs their frames are computed from."""
+    inputs = Counter(sink for _, sink in flag_paths(graph))
+    nodes = (replace(node, op=replace(node.op, flags=inputs[node.name])) if isinstance(node.op, StreamOutput) else node
+             for node in graph.nodes)
+    return graph.replaced(nodes=tuple(nodes))
 
 
 def _refuse_empty(graph: Graph) -> None:

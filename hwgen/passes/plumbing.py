@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from hwgen.ir.graph import Value
+from hwgen.ir.graph import Graph, Value
 from hwgen.kernels.base import Kernel, Resources
 from hwgen.kernels.fifo import Fifo
+from hwgen.kernels.stream_input import StreamInput
+from hwgen.kernels.stream_output import StreamOutput
 from hwgen.kernels.width_converter import WidthConverter
 
 BRAM18_IN_LUTS = 190
@@ -39,6 +41,20 @@ def between(value: Value, source: int, sink: int, stored: int) -> Resources:
     joint = converter(value, source, sink).resources() if source != sink else Resources()
     depth = -(-stored // min(source, sink))
     return joint + fifo(value, min(source, sink), depth).resources() if depth > 1 else joint
+
+
+def flag_paths(graph: Graph) -> tuple[tuple[str, str], ...]:
+    """Each input adapter and each output adapter whose frames are computed from its frames, by name."""
+    sources: dict[str, dict[str, None]] = {}
+    paths: list[tuple[str, str]] = []
+    for node in graph.nodes:
+        found = {name: None for value in node.inputs for name in sources.get(value, {})}
+        if isinstance(node.op, StreamInput):
+            found = {node.name: None}
+        if isinstance(node.op, StreamOutput):
+            paths += [(name, node.name) for name in found]
+        sources.update(dict.fromkeys(node.outputs, found))
+    return tuple(paths)
 
 
 def _luts(used: Resources) -> int:

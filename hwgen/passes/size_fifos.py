@@ -7,6 +7,7 @@ slowest kernel: no single FIFO could be shallower, and streams that never wait g
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, count
@@ -16,17 +17,15 @@ from hwgen.ir.graph import Graph, Node, Value
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel
 from hwgen.kernels.fifo import Fifo
-from hwgen.kernels.stream_input import StreamInput
-from hwgen.kernels.stream_output import StreamOutput
 from hwgen.passes.fold_options import kernel_of
-from hwgen.passes.plumbing import converter, fifo
+from hwgen.passes.plumbing import converter, fifo, flag_paths
 from hwgen.timing import Network, Times
 from hwgen.timing_network import network_of
 
 SMALLEST_DEPTH = 2
 
 FLAG_CYCLES = 3
-"""From a frame's last beat at an input to its flag at an output: a register and a FIFO in LUT RAM."""
+"""From a frame's last beat at an input to its flag at an output: a register and a FIFO in LUT RAM; a fork adds one."""
 
 Stop = tuple[str, str]
 """A consumer's name and the value that it reads."""
@@ -146,21 +145,9 @@ def _stored(node: Node) -> tuple[int, int] | None:
 
 def _network(graph: Graph) -> Network:
     """The timing model, with the wait of each output for the flags of the inputs that it is computed from."""
-    return network_of(graph, _stored, [(source, sink, FLAG_CYCLES) for source, sink in flag_paths(graph)])
-
-
-def flag_paths(graph: Graph) -> tuple[tuple[str, str], ...]:
-    """Each input adapter and each output adapter whose frames are computed from its frames, by name."""
-    sources: dict[str, dict[str, None]] = {}
-    paths: list[tuple[str, str]] = []
-    for node in graph.nodes:
-        found = {name: None for value in node.inputs for name in sources.get(value, {})}
-        if isinstance(node.op, StreamInput):
-            found = {node.name: None}
-        if isinstance(node.op, StreamOutput):
-            paths += [(name, node.name) for name in found]
-        sources.update(dict.fromkeys(node.outputs, found))
-    return tuple(paths)
+    paths = flag_paths(graph)
+    outputs = Counter(source for source, _ in paths)
+    return network_of(graph, _stored, [(source, sink, FLAG_CYCLES + (outputs[source] > 1)) for source, sink in paths])
 
 
 def _spliced(graph: Graph, splices: Mapping[Stop, Kernel], suffix: str) -> Graph:

@@ -123,9 +123,9 @@ def test_each_output_takes_the_flags_of_its_own_input(tmp_path: Path) -> None:
     built(two_chains(), tmp_path)
     text = (tmp_path / "rtl" / "pair_top.sv").read_text()
     for chain in ("a", "b"):
-        fifo = text[text.index(f"hwgen_flagfifo_y_{chain}_unit") :].split(");")[0]
-        assert f".s_axis_tdata(hwgen_flagin_x_{chain}_tdata)" in fifo
-        assert f".m_axis_tdata(hwgen_flagout_y_{chain}_tdata)" in fifo
+        fifo = text[text.index(f"hwgen_flagfifo0_y_{chain}_unit") :].split(");")[0]
+        assert f".s_axis_tdata(hwgen_flagin_x_{chain}_tdata[0])" in fifo
+        assert f".m_axis_tdata(hwgen_flagout_y_{chain}_tdata[0])" in fifo
 
 
 def test_identifiers_are_unique_in_the_top() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from sim.kernel_bench import RTL
 from tests.kernels.area import close
 
 MUTANTS = {
-    "bad frames get through": ("s_flag_tvalid && !s_flag_tdata", "s_flag_tvalid"),
-    "a frame does not wait for its flag": ("y_valid && s_flag_tvalid && ", "y_valid && "),
+    "bad frames get through": ("known && !bad", "known"),
+    "a frame does not wait for its flag": ("y_valid && known && ", "y_valid && "),
     "one flag a beat": ("y_valid && y_ready && last", "y_valid && y_ready"),
+    "one flag is enough": ("known         = &s", "known         = |s"),
+    "all flags must be bad": ("bad           = |s", "bad           = &s"),
     "tlast on the first beat": ("m_axis_tlast  = last", "m_axis_tlast  = count_q == '0"),
 }
 
@@ -28,19 +31,24 @@ def output(elements: int, bits: int) -> StreamOutput:
     return StreamOutput.of(Value("y", (elements,), full_range(bits, signed=False)))
 
 
+def two_flags() -> StreamOutput:
+    """Of two inputs."""
+    return replace(output(10, 7).paced(lanes=5, cycles=3), flags=2)
+
+
 @pytest.mark.parametrize("index", range(8))
 def test_swallows_flagged_frames(index: int, icarus: str, tmp_path: Path, seed: int) -> None:
     check(random_kernel(np.random.default_rng(seed)), seed=seed, work=tmp_path, simulator="icarus")
 
 
 def test_swallows_flagged_frames_in_verilator(verilator: None, tmp_path: Path, seed: int) -> None:
-    check(output(10, 7).paced(lanes=5, cycles=3), seed=seed, work=tmp_path)
+    check(two_flags(), seed=seed, work=tmp_path)
 
 
 def test_class_index_takes_one_byte() -> None:
     kernel = output(1, 4)
     assert kernel.parameters() == {"BUS_WIDTH": 8, "IN_WIDTH": 4, "OUT_WIDTH": 4, "UNIT": 4, "IN_BEATS": 1,
-                                   "OUT_BEATS": 1}
+                                   "OUT_BEATS": 1, "FLAGS": 1}
 
 
 @pytest.mark.parametrize(("elements", "bits", "fold"), [
@@ -59,5 +67,5 @@ def test_mutant_is_rejected(mutant: str, icarus: str, tmp_path: Path, seed: int)
     assert source.count(text) == 1
     (tmp_path / "hwgen_stream_output.sv").write_text(source.replace(text, other))
     with pytest.raises(AssertionError, match="seed"):
-        check(output(10, 7).paced(lanes=5, cycles=3), frames=40, seed=seed, work=tmp_path / "run",
+        check(two_flags(), frames=40, seed=seed, work=tmp_path / "run",
               simulator="icarus", library=tmp_path)

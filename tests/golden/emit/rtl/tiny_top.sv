@@ -51,9 +51,9 @@ module tiny_top (
     wire logic y_tready /* verilator public_flat_rd */;
 
     wire logic hwgen_open_x_tready;
-    wire logic hwgen_flagin_x_tdata;
-    wire logic hwgen_flagin_x_tvalid;
-    wire logic hwgen_flagin_x_tready;
+    wire logic [0:0] hwgen_flagin_x_tdata;
+    wire logic [0:0] hwgen_flagin_x_tvalid;
+    wire logic [0:0] hwgen_flagin_x_tready;
     assign s_axis_x_tready = hwgen_open_x_tready && !rst;
     hwgen_stream_input #(
         .BUS_WIDTH(8),
@@ -122,23 +122,23 @@ module tiny_top (
         .m_axis_tready(y_tready)
     );
 
-    // One flag a frame: m_axis_y swallows the frames that came with a wrong tlast or tkeep.
-    wire logic hwgen_flagout_y_tdata;
-    wire logic hwgen_flagout_y_tvalid;
-    wire logic hwgen_flagout_y_tready;
+    // One flag a frame: m_axis_y swallows the results of frames that came with a wrong tlast or tkeep.
+    wire logic [0:0] hwgen_flagout_y_tdata;
+    wire logic [0:0] hwgen_flagout_y_tvalid;
+    wire logic [0:0] hwgen_flagout_y_tready;
     hwgen_fifo #(
         .WIDTH(1),
         .DEPTH(9),
         .BLOCK(0)
-    ) hwgen_flagfifo_y_unit (
+    ) hwgen_flagfifo0_y_unit (
         .clk(aclk),
         .rst(rst),
-        .s_axis_tdata(hwgen_flagin_x_tdata),
-        .s_axis_tvalid(hwgen_flagin_x_tvalid),
-        .s_axis_tready(hwgen_flagin_x_tready),
-        .m_axis_tdata(hwgen_flagout_y_tdata),
-        .m_axis_tvalid(hwgen_flagout_y_tvalid),
-        .m_axis_tready(hwgen_flagout_y_tready)
+        .s_axis_tdata(hwgen_flagin_x_tdata[0]),
+        .s_axis_tvalid(hwgen_flagin_x_tvalid[0]),
+        .s_axis_tready(hwgen_flagin_x_tready[0]),
+        .m_axis_tdata(hwgen_flagout_y_tdata[0]),
+        .m_axis_tvalid(hwgen_flagout_y_tvalid[0]),
+        .m_axis_tready(hwgen_flagout_y_tready[0])
     );
 
     hwgen_stream_output #(
@@ -147,7 +147,8 @@ module tiny_top (
         .OUT_WIDTH(8),
         .UNIT(4),
         .IN_BEATS(2),
-        .OUT_BEATS(1)
+        .OUT_BEATS(1),
+        .FLAGS(1)
     ) y_output_unit (
         .clk(aclk),
         .rst(rst),
