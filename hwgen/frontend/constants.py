@@ -5,9 +5,11 @@ Expressions of plain constants are evaluated by onnx.reference in their own ONNX
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
@@ -18,7 +20,7 @@ from hwgen.frontend import attributes
 from hwgen.frontend.attributes import problem
 from hwgen.frontend.onnx_file import EXPORT_AGAIN, one_line
 from hwgen.ir.tensor import Array, Tensor
-from hwgen.ir.types import IntType
+from hwgen.ir.types import IntType, full_range
 
 MAX_ELEMENTS = 1 << 26
 MOVES = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"}
@@ -68,7 +70,7 @@ AnyConstant = Constant | QuantizedConstant
 def finite(constant: Constant, where: str) -> Array:
     """The values as float64, or object where an integer does not fit; refuses NaN, infinities and non-numbers."""
     array = constant.array
-    if array.dtype.kind in "iu":
+    if integer_kind(array.dtype) is not None:
         small = array.itemsize < 8 or bool(np.all(np.abs(array.astype(object)) < 1 << 53))
         return array.astype(np.float64) if small else array.astype(object)
     if array.dtype.kind != "f":
@@ -78,6 +80,12 @@ def finite(constant: Constant, where: str) -> Array:
         raise HwgenError("non-finite", where, f"constant {constant.name} holds NaN or infinity",
                          "Train or export the model again; no circuit has these values.")
     return array.astype(np.float64)
+
+
+def integer_kind(dtype: np.dtype[Any]) -> IntType | None:
+    """The interval of an integer type, those of fewer than 8 bits included, which numpy has no kind for."""
+    name = re.fullmatch(r"(u?)int([0-9]+)", dtype.name)
+    return None if name is None else full_range(int(name[2]), not name[1])
 
 
 def exact(constant: AnyConstant, where: str) -> Array:

@@ -12,12 +12,12 @@ from onnx import NodeProto
 
 from hwgen.frontend import attributes
 from hwgen.frontend.attributes import problem
-from hwgen.frontend.constants import Constant
+from hwgen.frontend.constants import Constant, integer_kind
 from hwgen.frontend.context import Context, tensor
 from hwgen.frontend.registry import family_of
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
-from hwgen.ir.types import IntType, full_range
+from hwgen.ir.types import full_range
 from hwgen.ops.quantized import Elementwise, ElementwiseKind, Quant
 
 MOVES = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Gather", "MaxPool", "NhwcMaxPool",
@@ -59,7 +59,7 @@ def is_integer_arithmetic(context: Context, node: NodeProto, kinds: list[Quant])
     if node.op_type != "Div" and (node.op_type not in CAN_WRAP or all(kind.type == UNIT.type for kind in kinds)):
         return False
     constants = [context.constants[name] for name in node.input if name in context.constants]
-    return all(isinstance(c, Constant) and c.array.dtype.kind in "iu" for c in constants)
+    return all(isinstance(c, Constant) and integer_kind(c.array.dtype) for c in constants)
 
 
 def follow(context: Context, node: NodeProto) -> None:
@@ -111,11 +111,6 @@ def limits(context: Context, node: NodeProto, low: float, high: float) -> tuple[
     scale, zero = float(kind.scale.array), float(kind.zero_point.array)
     first, second = (x if abs(x) >= LARGEST else (x - zero) * scale for x in (low, high))
     return first, second
-
-
-def integer_type(array: Array) -> IntType:
-    """The interval of an integer array's type."""
-    return full_range(8 * array.dtype.itemsize, array.dtype.kind == "i")
 
 
 def of_cast(context: Context, node: NodeProto) -> Value:

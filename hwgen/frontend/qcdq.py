@@ -6,12 +6,14 @@ real one. QuantizeLinear rounds x / scale to nearest even before it adds the zer
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
 from hwgen.frontend import attributes
 from hwgen.frontend.attributes import node_name, problem
-from hwgen.frontend.constants import Constant, QuantizedConstant, finite
+from hwgen.frontend.constants import Constant, QuantizedConstant, finite, integer_kind
 from hwgen.frontend.context import Context, Pending, tensor
 from hwgen.frontend.integers import dequantized
 from hwgen.frontend.qonnx import positive_scale
@@ -63,9 +65,15 @@ def integer_type(context: Context, node: NodeProto) -> IntType:
     else:
         declared = attributes.integer(node, "output_dtype", 0) or TensorProto.UINT8
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(declared))
-    if dtype.kind not in "iu":
-        raise problem(node, "unsupported-form", f"it quantizes to {dtype}", "Quantize to integers.")
-    return full_range(8 * dtype.itemsize, dtype.kind == "i")
+    return integer_result(node, dtype)
+
+
+def integer_result(node: NodeProto, dtype: np.dtype[Any]) -> IntType:
+    """The interval of a result's type; the wide ones and floats are refused."""
+    kind = integer_kind(dtype)
+    if kind is None or kind.levels > 1 << 16:
+        raise problem(node, "unsupported-form", f"it quantizes to {dtype}", "Quantize to integers of up to 16 bits.")
+    return kind
 
 
 def parameters(context: Context, node: NodeProto) -> tuple[Array, Array]:
@@ -120,12 +128,13 @@ def dequantize_linear(context: Context, node: NodeProto) -> None:
 def dequantize_constant(context: Context, node: NodeProto) -> None:
     """Weights and biases stored as integers, or quantized by a QuantizeLinear."""
     array = context.plain(node, 0).array
-    if array.dtype.kind not in "iu":
+    if integer_kind(array.dtype) is None:
         raise problem(node, "bad-constant", f"it dequantizes a constant of {array.dtype}")
     scale, zero = (np.broadcast_to(along(node, a, array.shape), array.shape) for a in parameters(context, node))
-    low, high = int(array.min()), int(array.max())
+    integers = array.astype(np.int64)
+    low, high = int(integers.min()), int(integers.max())
     kind = full_range(max((-low - 1).bit_length(), high.bit_length()) + 1, True)
-    context.set_constant(QuantizedConstant(str(node.output[0]), array.astype(np.int64), scale, zero, kind))
+    context.set_constant(QuantizedConstant(str(node.output[0]), integers, scale, zero, kind))
 
 
 def narrow(context: Context, node: NodeProto, low: float, high: float) -> None:

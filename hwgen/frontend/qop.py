@@ -14,11 +14,11 @@ from onnx import NodeProto, helper
 
 from hwgen.frontend import attributes
 from hwgen.frontend.attributes import node_name, problem
-from hwgen.frontend.constants import Constant, QuantizedConstant, times
+from hwgen.frontend.constants import Constant, QuantizedConstant, integer_kind, times
 from hwgen.frontend.context import Context, tensor
 from hwgen.frontend.dense import alpha
-from hwgen.frontend.integers import UNIT, dequantized, integer_type
-from hwgen.frontend.qcdq import add_quantizer
+from hwgen.frontend.integers import UNIT, dequantized
+from hwgen.frontend.qcdq import add_quantizer, integer_result
 from hwgen.frontend.qonnx import positive_scale
 from hwgen.frontend.registry import handles, lookup
 from hwgen.ir.graph import Value
@@ -85,11 +85,12 @@ def named(context: Context, node: NodeProto, value: Value, role: str) -> str:
 def weights(context: Context, node: NodeProto, index: int, scale: Array, zero: Array, axis: int) -> str:
     """Constant integers with their scale and zero point: one, or one for each index of an axis."""
     array = context.plain(node, index).array
-    if array.dtype.kind not in "iu":
+    kind = integer_kind(array.dtype)
+    if kind is None:
         raise problem(node, "bad-constant", f"it dequantizes a constant of {array.dtype}")
     name = context.fresh(f"{context.input(node, index)}_real")
     scale, zero = (spread(node, parameter, array.shape, axis) for parameter in (scale, zero))
-    context.set_constant(QuantizedConstant(name, array.astype(np.int64), scale, zero, integer_type(array)))
+    context.set_constant(QuantizedConstant(name, array.astype(np.int64), scale, zero, kind))
     return name
 
 
@@ -135,10 +136,7 @@ def quantized(context: Context, node: NodeProto, result: str, scale: int, zero: 
 def result_type(context: Context, node: NodeProto, index: int) -> IntType:
     """The interval of the zero point's type, else of the input's."""
     if context.optional(node, index) is not None:
-        array = context.plain(node, index).array
-        if array.dtype.kind in "iu" and array.itemsize <= 2:
-            return integer_type(array)
-        raise problem(node, "unsupported-form", f"it quantizes to {array.dtype}", "Quantize to integers.")
+        return integer_result(node, context.plain(node, index).array.dtype)
     kinds = [context.integers[name].type for name in node.input if name in context.integers]
     return full_range(8, any(kind.lo < 0 for kind in kinds))
 
