@@ -17,7 +17,7 @@ from hwgen.kernels.base import Fold, Memory, Resources
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.rom import LUTS_PER_BRAM18, block_rams, block_rom
 from hwgen.kernels.step import MAX_WORD_BITS, StepKernel, value_parameters
-from hwgen.kernels.threshold_cost import column_keys, logic_rom, skid
+from hwgen.kernels.threshold_cost import column_keys, skid
 from hwgen.ops.threshold import Threshold
 
 FEWEST_LEVELS = 7
@@ -27,7 +27,7 @@ LUTS_PER_DSP = 240
 """LUTs for each DSP on mid-size parts (XC7Z020: 53200 / 220): a product that costs more LUTs goes to DSPs."""
 
 WORDS_PER_LUT = 15
-"""Words of a bit column of these ROMs that Yosys puts into a LUT: next to DSPs it misses the six-input form."""
+"""Words of a bit column that Yosys puts into a LUT: beside multipliers it misses the six-input form."""
 
 
 @lru_cache(maxsize=256)
@@ -127,13 +127,12 @@ class RequantizeUnit(StepKernel):
     def resources(self) -> Resources:
         """Lanes, ROMs, output register, control."""
         width, address = self.fold.pe * self.output_type.bits, (self.folds - 1).bit_length()
-        control = Resources(lut=address + 5, ff=address + self.latency)
+        control = Resources(lut=5 + (address if address < 6 else 1), ff=address + self.latency)
         keys = [column_keys(memory.words, memory.type.bits) for memory in self.memories()]
-        roms = sum((block_rom(memory.depth, memory.width) if memory.style == "block" else
-                    logic_rom(memory.depth, key, WORDS_PER_LUT)
-                    for memory, key in zip(self.memories(), keys, strict=True)), Resources())
         m, b = (len(np.unique(key[key > 1])) for key in keys)
-        return self._lanes(m, b) + self._rounding() + roms + skid(width) + control
+        words = WORDS_PER_LUT * (2 if self.constants.unit else 1)
+        roms = (_rom(memory, columns, words) for memory, columns in zip(self.memories(), (m, b), strict=True))
+        return sum(roms, self._lanes(m, b) + self._rounding() + skid(width) + control)
 
     def _lanes(self, m: int, b: int) -> Resources:
         """Registers, product and sum; m, b: bit columns of the constants that vary (fitted)."""
@@ -141,7 +140,8 @@ class RequantizeUnit(StepKernel):
         kept = total - (self.constants.shift if self.constants.ties is Ties.FLOOR else 0)
         value = self.input_type.bits
         if self.constants.unit:
-            return Resources(lut=lanes * (value - self._constant_bits()), ff=lanes * (value + kept) + b)
+            adder = lanes * (value - self._constant_bits())
+            return Resources(lut=min(adder, b or adder), ff=lanes * (value + kept) + b)
         if not product.in_dsp:
             ff = lanes * (value + product.bits + kept) + m + 2 * b
             return Resources(lut=lanes * (product.luts + total - 2), ff=ff)
@@ -162,7 +162,7 @@ class RequantizeUnit(StepKernel):
         form, code, quotient = self.constants, self.levels.bit_length(), self.sum_bits - self.constants.shift
         ties = 0 if form.ties is Ties.FLOOR else -(-form.shift // 5)
         full = self.levels == (1 << code) - 1
-        clip = code + -(-(quotient - code - 2) // 4) + (0 if full else 1)
+        clip = code + 2 + (quotient - code - 2) // 4 + (0 if full else 1)
         lowest = 0 if self.output_type.lo in (0, -(1 << (code - 1))) else code
         return Resources(lut=self.fold.pe * (ties + clip + lowest))
 
@@ -193,6 +193,17 @@ class Product:
     def in_dsp(self) -> bool:
         """Whether the DSPs are the smaller part of a mid-size device."""
         return self.luts > LUTS_PER_DSP * self.dsps
+
+
+def _rom(memory: Memory, columns: int, words: int) -> Resources:
+    """A ROM with so many bit columns that vary, `words` of one in a LUT (fitted).
+
+    Up to 8 words, set and reset of the flip-flops do a part.
+    """
+    if memory.style == "block":
+        return block_rom(memory.depth, memory.width)
+    luts = 0.4 * columns if memory.depth <= 8 else columns * max(1.05, memory.depth / words)
+    return Resources(lut=round(luts), ff=columns)
 
 
 def _parts(bits: int, most: int) -> int:
