@@ -1,5 +1,7 @@
 """QuantizeLinear, Clip, DequantizeLinear (QCDQ and QDQ files) as quantizers of the quantized level.
 
+onnxruntime has its own pair for 16 bits before opset 21.
+
 An integer tensor is pending until something other than a Clip reads it: then it becomes one Quant, whose value is the
 real one. QuantizeLinear rounds x / scale to nearest even before it adds the zero point.
 """
@@ -29,6 +31,7 @@ from hwgen.rounding import Rounding
 
 
 @handles("onnx", "QuantizeLinear", since=10)
+@handles("com.microsoft", "QuantizeLinear")
 def quantize_linear(context: Context, node: NodeProto) -> None:
     """sat(round_half_even(x / scale) + zero_point); the zero point's type is the result's, uint8 by default."""
     kind = integer_type(context, node)
@@ -115,6 +118,7 @@ def quantize_constant(context: Context, node: NodeProto, kind: IntType) -> None:
 
 
 @handles("onnx", "DequantizeLinear", since=10)
+@handles("com.microsoft", "DequantizeLinear")
 def dequantize_linear(context: Context, node: NodeProto) -> None:
     """(q - zero_point) * scale: the value of the quantizer that made q, or a constant's."""
     if context.is_constant(context.input(node, 0)):

@@ -103,6 +103,19 @@ def test_integer_types_of_quantizers(opset: int, kind: str, tmp_path: Path) -> N
         np.testing.assert_array_equal(result.outputs["y"], values)
 
 
+def test_the_pair_of_onnxruntime(tmp_path: Path) -> None:
+    """com.microsoft has 16 bits at any opset."""
+    names = ["s", "z"]
+    made = model([node("QuantizeLinear", ["x", *names], "q", domain="com.microsoft"),
+                  node("DequantizeLinear", ["q", *names], domain="com.microsoft")],
+                 {"s": np.float32(0.5), "z": np.array(300, np.uint16)}, opset=11)
+    x = np.arange(-400, 60000, 151).reshape(-1, 4)
+    expected = np.clip(np.round(x / 0.5) + 300, 0, 65535)
+    result = exact.run(imported(made, tmp_path).graph, {"x": x})
+    np.testing.assert_array_equal(next(iter(result.integers.values())), expected)
+    np.testing.assert_array_equal(result.outputs["y"], (expected - 300) * 0.5)
+
+
 @pytest.mark.parametrize(("declared", "kind"), [(0, "uint8"), (TensorProto.INT8, "int8"), (TensorProto.UINT4, "uint4"),
                                                 (TensorProto.INT16, "int16")])
 def test_declared_result_of_opset_21(declared: int, kind: str, tmp_path: Path) -> None:
@@ -131,6 +144,8 @@ QUANTIZERS = {op: [*INTEGERS] for op in ("QuantizeLinear", "DequantizeLinear")}
 ELSEWHERE: dict[tuple[str, str], Callable[..., None]] = {
     ("onnx", "ConvInteger"): test_qop.test_integer_products,
     ("onnx", "MatMulInteger"): test_qop.test_integer_products,
+    ("com.microsoft", "QuantizeLinear"): test_the_pair_of_onnxruntime,
+    ("com.microsoft", "DequantizeLinear"): test_the_pair_of_onnxruntime,
     ("com.microsoft", "QLinearConv"): test_qop.test_channels_last_is_a_transpose,
     ("com.microsoft", "NhwcMaxPool"): test_qop.test_channels_last_is_a_transpose,
     ("com.microsoft", "MatMulIntegerToFloat"): test_qop.test_float_results,
