@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hwgen.exact.multipliers import smallest_sum
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType, Type
@@ -48,3 +49,12 @@ class Add(IntegerOp):
             x, y = np.asarray(a, dtype=dtype), np.asarray(b, dtype=dtype)
             return np.asarray((x if first == 1 else x * dtype(first)) + (y if second == 1 else y * dtype(second)))
         return add
+
+    def with_decisions(self, inputs: Sequence[Value], cuts: Array) -> tuple[Add, Array] | None:
+        """With the smallest multipliers (hwgen.exact.multipliers)."""
+        if abs(self.first) == abs(self.second) == 1:
+            return None
+        a, b = map(int_type, inputs)
+        unique, index = np.unique(cuts.reshape(-1), return_inverse=True)
+        small = smallest_sum(self.first, self.second, a, b, unique)
+        return None if small is None else (Add(small.first, small.second), small.cuts[index].reshape(cuts.shape))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from hwgen.ir.graph import Level, Op, Value
+from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType
 
 
@@ -16,6 +18,21 @@ class IntegerOp(Op):
     """An op on integers; its run() takes and gives arrays (frames, *shape) of int64, or object beyond 63 bits."""
 
     level: ClassVar[Level] = Level.INTEGER
+
+    def cuts(self) -> Array | None:
+        """(C, N) integers T such that the output depends on nothing but [x >= T] of each channel's x; else None."""
+        return None
+
+    def with_cuts(self, cuts: Array) -> IntegerOp:
+        """The same function of the decisions, which are now made at these cuts, (C, N)."""
+        raise NotImplementedError(type(self).__name__)
+
+    def with_decisions(self, inputs: Sequence[Value], cuts: Array) -> tuple[IntegerOp, Array] | None:
+        """A cheaper op that decides alike: in channel c it reaches new[c, i] where this one reaches cuts[c, i].
+
+        cuts and the new ones: (C, N). None where there is no cheaper one.
+        """
+        return None
 
 
 def int_type(value: Value) -> IntType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -99,6 +99,12 @@ class Threshold(IntegerOp):
         if low == high:
             low, high = (low, high + 1) if high < rows.shape[1] else (low - 1, high)
         return low, high
+
+    def cuts(self) -> Array:
+        return self.thresholds.array
+
+    def with_cuts(self, cuts: Array) -> Threshold:
+        return replace(self, thresholds=Tensor(cuts))
 
     def values_of(self, codes: Array) -> Array:
         """Output integers for level numbers 0..N."""

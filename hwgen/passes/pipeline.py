@@ -9,6 +9,7 @@ from hwgen.ir.verify import verify
 from hwgen.passes.canonicalise import canonicalise
 from hwgen.passes.fold_scales import fold_scales
 from hwgen.passes.map_kernels import map_kernels
+from hwgen.passes.narrow_joins import narrow_joins
 from hwgen.passes.narrow_types import narrow_types
 from hwgen.passes.thresholds import thresholds
 
@@ -19,6 +20,7 @@ TO_INTEGERS: tuple[tuple[str, Pass], ...] = (
     ("fold-scales", fold_scales),
     ("thresholds", thresholds),
     ("narrow-types", narrow_types),
+    ("narrow-joins", narrow_joins),
 )
 PASSES = (*TO_INTEGERS, ("map-kernels", map_kernels))
 

@@ -184,7 +184,7 @@ def test_inspect_shows_passes_diffs_and_nodes(tmp_path: Path, capsys: pytest.Cap
         return capsys.readouterr().out
 
     assert [line.split()[0] for line in shown().splitlines()] == [
-        "import", "canonicalise", "fold-scales", "thresholds", "narrow-types", "map-kernels"]
+        "import", "canonicalise", "fold-scales", "thresholds", "narrow-types", "narrow-joins", "map-kernels"]
     assert shown("--after", "thresholds").count("= Threshold(") == 2
     assert shown("--diff", "thresholds").count("\n+_symbolic") == 2
     assert "fold-scales:" in shown("--node", "node_relu")
