@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto, NodeProto, TensorProto
 
 from tests.e2e.test_networks import assert_verified, build
 from tests.frontend.tiny import model, node, save
@@ -70,8 +70,38 @@ def chain() -> ModelProto:
     return made.model((1, 3, 8, 8))
 
 
+def branches() -> ModelProto:
+    """Joins of different scales; integer products with their own Cast and Mul; means; a matrix at the end."""
+    made = Network(8)
+    x, a, b, c, d, e, f = (made.scaled(*one) for one in (("xq", 0.05, 120), ("a", 0.125, 9), ("b", 0.25, 128),
+                                                         ("c", 0.375, 100), ("d", 0.25, 90), ("e", 0.125, 80),
+                                                         ("f", 0.0625, 128)))
+    k = made.scaled("k", 0.02, 100)
+    made.constants |= {"k": made.rng.integers(0, 256, (1, 3, 1, 1)).astype(np.uint8), "step": np.float32(0.0013)}
+    made.add("QuantizeLinear", ["x", *x[1:]], "xq")
+    made.add("ConvInteger", ["xq", made.weights("w1", 3, 2, 3, 3)[0], x[2]], "acc", pads=[1, 1, 1, 1])
+    made.add("Cast", ["acc"], "acc_real", to=TensorProto.FLOAT)
+    made.add("Mul", ["acc_real", "step"], "a_real")
+    made.add("QuantizeLinear", ["a_real", *a[1:]], "a")
+    made.add("QLinearMul", [*a, *k, *b[1:]], "b", MS)
+    made.add("QLinearConv", [*b, *made.weights("w2", 3, 3, 1, 1, per_channel=False), *c[1:]], "c")
+    made.add("QLinearAdd", [*a, *c, *d[1:]], "d", MS)
+    made.add("QLinearConcat", [*e[1:], *d, *c], "e", MS, axis=1)
+    made.add("QLinearGlobalAveragePool", [*e, *f[1:]], "f", MS)
+    made.add("Flatten", ["f"], "ff")
+    y, w = made.scaled("yq", 0.125, 100), made.weights("w3", 6, 5, per_channel=False)
+    made.add("QLinearMatMul", ["ff", *f[1:], *w, *y[1:]], "yq")
+    made.add("MatMulInteger", ["yq", made.weights("w4", 5, 4)[0], y[2]], "y_acc")
+    made.add("Cast", ["y_acc"], "y", to=TensorProto.FLOAT)
+    return made.model((1, 2, 6, 5))
+
+
 def test_chain(verilator: None, tmp_path: Path) -> None:
     run(chain(), (FRAMES, 3, 8, 8), tmp_path)
+
+
+def test_branches(verilator: None, tmp_path: Path) -> None:
+    run(branches(), (FRAMES, 2, 6, 5), tmp_path)
 
 
 def run(made: ModelProto, shape: tuple[int, ...], folder: Path) -> None:
