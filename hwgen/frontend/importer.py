@@ -11,6 +11,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 from hwgen.errors import HwgenError
 from hwgen.frontend import (
     activations,
+    curves,
     dense,
     elementwise,
     finn,
@@ -37,7 +38,7 @@ from hwgen.ir.types import REAL, IntType, full_range
 from hwgen.ops.quantized import Dense, MultiThreshold, Quant
 from hwgen.ops.quantized_maps import Concat, Conv, Join, MapOp, Trunc
 
-READERS = (activations, dense, elementwise, finn, joins, maps, outputs, qcdq, qonnx, qop, shapes, trunc)
+READERS = (activations, curves, dense, elementwise, finn, joins, maps, outputs, qcdq, qonnx, qop, shapes, trunc)
 INTEGER_INPUTS: dict[int, IntType] = {TensorProto.UINT8: full_range(8, False), TensorProto.INT8: full_range(8, True),
                                      TensorProto.UINT16: full_range(16, False), TensorProto.INT16: full_range(16, True)}
 MAX_FRAME = 1 << 24
@@ -60,9 +61,27 @@ def build(path: Path, model: ModelProto, options: ImportOptions) -> Imported:
     for info in model.graph.input:
         if info.name not in stored:
             add_input(context, info)
-    for node in nodes:
-        read_node(context, node)
+    try:
+        for node in nodes:
+            read_node(context, node)
+    except HwgenError as error:
+        raise reshaped(error, model, options) from error
     return finish(context, [str(output.name) for output in model.graph.output])
+
+
+def reshaped(error: HwgenError, model: ModelProto, options: ImportOptions) -> HwgenError:
+    """The error, with a word about --input-shape where that may be the cause: sizes that a file holds do not follow."""
+    if not options.input_shapes or error.code not in ("broadcast", "shape-mismatch"):
+        return error
+    own = ", ".join(f"{info.name} {shape_text(dims_of(info))}" for info in model.graph.input
+                    if info.name not in {tensor.name for tensor in model.graph.initializer})
+    return HwgenError(error.code, error.where, error.why, "--input-shape changes the sizes behind it, and the layers "
+                      f"take only some: choose another, or the model's own ({own}).")
+
+
+def dims_of(info: ValueInfoProto) -> list[int | None]:
+    """The declared sizes of an input, None where one is open."""
+    return [int(d.dim_value) if d.HasField("dim_value") else None for d in info.type.tensor_type.shape.dim]
 
 
 def live_nodes(graph: GraphProto) -> list[NodeProto]:
@@ -148,7 +167,7 @@ def input_type(context: Context, name: str, element: int) -> tuple[IntType, Frac
 def input_shape(context: Context, info: ValueInfoProto) -> tuple[int, ...]:
     """The shape of one frame: dimension 0 is the batch, 1 or symbolic; the others are fixed."""
     name = str(info.name)
-    dims = [int(d.dim_value) if d.HasField("dim_value") else None for d in info.type.tensor_type.shape.dim]
+    dims = dims_of(info)
     given = choice(context.options.input_shapes, name)
     if given is not None:
         if dims and len(given) != len(dims):

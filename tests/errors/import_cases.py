@@ -100,6 +100,13 @@ def floats_inside() -> ModelProto:
     return model(nodes, UNITS | weights, x=MAP)
 
 
+def flattened() -> ModelProto:
+    """A convolution of 6 x 5 pixels, and a dense layer of all that it makes of them."""
+    nodes = [node("Conv", ["x", "k"], "a", name="conv1"), node("Flatten", ["a"], "f"),
+             node("MatMul", ["f", "w"], name="dense1")]
+    return model(nodes, {"k": np.ones((1, 4, 3, 3), np.float32), "w": np.ones((12, 2), np.float32)}, x=MAP)
+
+
 def weights_only(w: Any) -> ModelProto:
     """Two layers, and no quantizer of a value."""
     nodes = [quant("w", "q"), node("MatMul", ["x", "q"], "a"), node("Relu", ["a"], "r"), node("MatMul", ["r", w])]
@@ -201,7 +208,8 @@ CASES: dict[str, Case] = {
     "bias_shape": (lambda: one("Gemm", constants={"w": np.ones((4, 2), np.float32), "c": [1.0] * 3}), INT8),
     "transposed_input": (lambda: one("Gemm", constants={"w": np.ones((1, 2), np.float32)}, transA=1, x=(1, 4)), INT8),
     "join_of_floats": (lambda: model([node("Relu", ["x"], "r"), node("Add", ["x", "r"], name="bad")]), None),
-    "join_by_product": (lambda: model([node("Relu", ["x"], "r"), node("Mul", ["x", "r"], name="bad")]), INT8),
+    "join_by_product": (lambda: model([node("MatMul", ["x", "w"], "m"), node("Mul", ["x", "m"], name="bad")],
+                                      {"w": np.eye(4, dtype=np.float32)}), INT8),
     "join_shapes": (lambda: model([node("GlobalMaxPool", ["x"], "m"), node("Add", ["x", "m"], name="bad")], x=MAP),
                     INT8),
     "concat_axis": (lambda: model([node("Concat", ["x", "x"], name="bad", axis=2)], x=MAP), INT8),
@@ -220,6 +228,7 @@ CASES: dict[str, Case] = {
     "conv_too_large": (lambda: one("Conv", constants={"w": np.ones((2, 4, 9, 9), np.float32)}, x=MAP), INT8),
     "conv_bias": (lambda: one("Conv", constants=KERNEL | {"b": [1.0] * 3}, x=MAP), INT8),
     "conv_float_weights": (floats_inside, INT8),
+    "reshaped": (flattened, shaped(1, 4, 8, 5)),
     "weights_only": (lambda: weights_only("q"), None),
     "no_quantizers": (lambda: model([node("MatMul", ["x", "v"])], {"v": FLOATS}), None),
     "conv_weight_scale": (conv_weight_scale, INT8),
@@ -238,7 +247,7 @@ CASES: dict[str, Case] = {
     "trunc_scales": (lambda: one("Trunc", constants=TRUNC | {"out_scale": [1.0, 1.0, 1.0, 4.0]}, domain=QONNX), INT8),
     "product_of_values": (lambda: model([node("Relu", ["x"], "r"), node("MatMul", ["x", "r"], name="bad")]), None),
     "weights_on_the_left": (lambda: one("MatMul", ["w", "x"], {"w": np.ones((1, 1), np.float32)}), None),
-    "power": (lambda: one("Pow", constants={"e": 2.0}), None),
+    "power": (lambda: one("Pow", constants={"e": 2.5}), None),
     "batch_norm_training": (lambda: two_outputs("BatchNormalization", "m", "v", training_mode=1), None),
     "batch_norm_outputs": (lambda: two_outputs("BatchNormalization", "m", "v", "sm", "sv", opset=9), None),
     "batch_norm_variance": (lambda: one("BatchNormalization", ["x", *NORM], NORM | {"variance": [-1.0] * 4}), None),
