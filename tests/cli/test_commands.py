@@ -142,7 +142,7 @@ def test_check_executes_every_pass(tmp_path: Path, capsys: pytest.CaptureFixture
                                    monkeypatch: pytest.MonkeyPatch) -> None:
     words = build_words(str(DIGITS), "--board", "pynq", "--until", "lower", "--check", out=tmp_path)
     assert run(words) == 0
-    assert "6 checked by execution" in capsys.readouterr().out
+    assert "7 checked by execution" in capsys.readouterr().out
 
 
 def test_check_names_the_pass_that_changed_an_integer(tmp_path: Path, capsys: pytest.CaptureFixture[str],
