@@ -6,6 +6,7 @@ computes what hwgen computes. Names and arguments are those of hwgen.host.HostSt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -76,6 +77,46 @@ def join(x: Array, y: Array, sign: int) -> Array:
     return np.asarray(x + sign * y)
 
 
+def product(x: Array, y: Array) -> Array:
+    """x * y."""
+    return np.asarray(x * y)
+
+
+def exp(x: Array) -> Array:
+    """e^x."""
+    return np.asarray(np.exp(x))
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x)."""
+    return np.asarray(0.5 * np.tanh(0.5 * x) + 0.5)
+
+
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent."""
+    return np.asarray(np.tanh(x))
+
+
+def softplus(x: Array) -> Array:
+    """ln(1 + e^x)."""
+    return np.asarray(np.logaddexp(0.0, x))
+
+
+def erf(x: Array) -> Array:
+    """The error function."""
+    return np.reshape([math.erf(v) for v in x.ravel()], x.shape).astype(np.float64)
+
+
+def normal(x: Array) -> Array:
+    """(1 + erf(x / sqrt 2)) / 2."""
+    return np.reshape([math.erfc(-v * 0.5**0.5) / 2 for v in x.ravel()], x.shape).astype(np.float64)
+
+
+def gate(x: Array) -> Array:
+    """(1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2."""
+    return np.asarray(0.5 * np.tanh((2 / np.pi)**0.5 * (x + 0.044715 * x**3)) + 0.5)
+
+
 def concat(*values: Array) -> Array:
     """One after another along the channels."""
     return np.concatenate(values, axis=1)
@@ -128,4 +169,4 @@ def _taps(x: Array, border: float, kernel: tuple[int, int], stride: tuple[int, i
 
 FUNCTIONS: Mapping[str, Callable[..., Array]] = {function.__name__: function for function in (
     affine, clip, leaky_relu, softmax, log_softmax, top, take, reshape, transpose, join, concat, dense, conv, max_pool,
-    average_pool)}
+    average_pool, product, exp, sigmoid, tanh, softplus, erf, normal, gate)}

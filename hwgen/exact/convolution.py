@@ -9,7 +9,7 @@ import numpy as np
 
 from hwgen.errors import HwgenError
 from hwgen.exact.dense import aligned, integer_weights, typed
-from hwgen.exact.expression import AffineStage, Expression, affine
+from hwgen.exact.expression import AffineStage, affine
 from hwgen.exact.grid import on_grid
 from hwgen.exact.surd import sign
 from hwgen.exact.view import Site, View, linear, map_view
@@ -83,10 +83,14 @@ def fold_conv(filters: Filters, geometry: Geometry, view: View, site: Site) -> V
 
 
 def fold_max_pool(geometry: Geometry, view: View, site: Site) -> View:
-    """On the integers: max(f(a)) = f(max(a)) where f rises, f(min(a)) where it falls; the border never wins."""
+    """On the integers: max(f(a)) = f(max(a)) where f rises, f(min(a)) where it falls; the border never wins.
+
+    A function that falls and rises becomes integers first.
+    """
     view = map_view(view, site)
-    expression = view.expression.mapped(lambda t: Tensor(np.broadcast_to(t.array.reshape(-1), (view.shape[0],))))
-    falling = np.array([_falls(expression, c) for c in range(view.shape[0])])
+    if 0 in _directions(view):
+        view = map_view(on_grid(view, site), site)
+    falling = np.array([direction < 0 for direction in _directions(view)])
     falling = falling[:1] if (falling == falling[0]).all() else falling
     low, high = site.range(view.source)
     border = Tensor(np.where(falling, high, low))
@@ -157,6 +161,8 @@ def _matrix(weights: Array, members: Array, channels: int) -> Array:
     return full.reshape(rows, -1)
 
 
-def _falls(expression: Expression, channel: int) -> bool:
-    """Whether a function whose parameters are given per channel falls anywhere: an odd number of stages does."""
-    return sum(not stage.rises(channel) for stage in expression.stages) % 2 == 1
+def _directions(view: View) -> list[int]:
+    """Whether each channel of a map's function rises, falls, or neither."""
+    channels = view.shape[0]
+    expression = view.expression.mapped(lambda t: Tensor(np.broadcast_to(t.array.reshape(-1), (channels,))))
+    return [expression.direction(channel) for channel in range(channels)]

@@ -27,6 +27,9 @@ def encode_of(view: View, quantizer: Quantizer) -> Encode:
     if quantizer.type.levels > MAX_LEVELS:
         raise HwgenError("wide-input", view.source, f"its quantizer has {quantizer.type.levels} levels; the host's "
                          f"table holds {MAX_LEVELS}", "Type the input with at most 16 bits.")
+    if not view.expression.invertible:
+        raise HwgenError("float-input", view.source, "it passes a function that is not piecewise linear and monotone "
+                         "before its first quantizer", "Quantize the input itself.")
     shared = view.expression.scalar and quantizer.scalar
     shape = (1,) if shared else view.shape
     expression, levels = view.expression.mapped(expanded(shape)), quantizer.mapped(expanded(shape))

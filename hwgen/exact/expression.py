@@ -1,18 +1,22 @@
 """Real functions of one integer, per channel: what stands between an accumulator and the next quantizer.
 
-A condition is a half-line {x : x >= b}, {x : x > b}, {x : x <= b}, {x : x < b}, or True or False for all or no x. Every
-stage can evaluate a point exactly and can pull a condition on its output back to one on its input.
+A condition is a half-line {x : x >= b}, {x : x > b}, {x : x <= b}, {x : x < b}, or True or False for all or no x. An
+invertible stage evaluates a point exactly and pulls a condition on its output back to one on its input. Every stage
+encloses its values on an interval: exactly, to any number of bits, and in float64 for many channels at once.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import floor
+from functools import lru_cache
+from math import floor, prod
 
 import numpy as np
 
+from hwgen.exact.float_bounds import Bounds, bounds_of
+from hwgen.exact.interval import Interval
 from hwgen.exact.surd import Real, sign
 from hwgen.host import HostStep
 from hwgen.ir.tensor import Array, Tensor
@@ -43,23 +47,46 @@ Change = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Stage(ABC):
-    """A monotone real function, the same or another for each element."""
+    """A real function, the same or another for each element."""
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """What may differ from element to element."""
+        return ()
+
+    @property
+    def invertible(self) -> bool:
+        """Whether it is monotone and pull_back is there."""
+        return True
+
+    @property
+    def rational(self) -> bool:
+        """Whether evaluate is there: exact reals go to exact reals."""
+        return True
 
     @abstractmethod
     def mapped(self, change: Change) -> Stage:
         """Every parameter changed: broadcast, moved, or taken by index."""
 
-    @abstractmethod
     def evaluate(self, x: Real | int, index: int) -> Real | int:
         """The exact value at x."""
+        raise NotImplementedError
 
-    @abstractmethod
     def pull_back(self, condition: HalfLine, index: int) -> Condition:
         """The condition on x under which `condition` holds for the value."""
+        raise NotImplementedError
 
-    def rises(self, index: int) -> bool:
-        """Whether the function never falls."""
-        return True
+    def direction(self, index: int) -> int:
+        """1 where the function never falls, -1 where it never rises, 0 where neither is known."""
+        return 1
+
+    @abstractmethod
+    def enclose(self, x: Interval, index: int, bits: int) -> Interval:
+        """An interval that holds the values on x, its ends off by a few 2^-bits where they are irrational."""
+
+    @abstractmethod
+    def bounds(self, x: Bounds, index: Array) -> Bounds:
+        """Float64 bounds of the values, element i of x being of index[i]."""
 
     @abstractmethod
     def host_step(self) -> HostStep:
@@ -72,6 +99,10 @@ class AffineStage(Stage):
 
     scale: Tensor
     offset: Tensor
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        return self.scale, self.offset
 
     def mapped(self, change: Change) -> AffineStage:
         return AffineStage(change(self.scale), change(self.offset))
@@ -87,8 +118,17 @@ class AffineStage(Stage):
         bound = (condition.bound - offset) / slope
         return replace(condition, bound=bound, below=condition.below != (direction < 0))
 
-    def rises(self, index: int) -> bool:
-        return sign(self.scale.array.flat[index]) >= 0
+    def direction(self, index: int) -> int:
+        return 1 if sign(self.scale.array.flat[index]) >= 0 else -1
+
+    def enclose(self, x: Interval, index: int, bits: int) -> Interval:
+        if x.point is not None:
+            return Interval.of(self.evaluate(x.point, index), bits)
+        offset = Interval.of(self.offset.array.flat[index], bits)
+        return x.times(Interval.of(self.scale.array.flat[index], bits)).plus(offset)
+
+    def bounds(self, x: Bounds, index: Array) -> Bounds:
+        return x.times(_chosen(self.scale, index)).plus(_chosen(self.offset, index))
 
     def host_step(self) -> HostStep:
         return HostStep.of("affine", scale=float64(self.scale), offset=float64(self.offset))
@@ -97,6 +137,17 @@ class AffineStage(Stage):
         """This stage applied to the result of an earlier one, as one stage."""
         return affine(self.scale.array * earlier.scale.array,
                       self.scale.array * earlier.offset.array + self.offset.array)
+
+
+def _chosen(parameter: Tensor, index: Array) -> Bounds:
+    """Float64 bounds of the parameters of some elements."""
+    every = _all_bounds(parameter)
+    return every if parameter.array.size == 1 else every.at(index)
+
+
+@lru_cache(maxsize=64)
+def _all_bounds(parameter: Tensor) -> Bounds:
+    return bounds_of(parameter.array)
 
 
 def float64(exact: Tensor) -> Tensor:
@@ -158,6 +209,36 @@ class Expression:
     @property
     def scalar(self) -> bool:
         """Whether all elements share one function."""
-        arrays: Sequence[Array] = [t.array for s in self.stages if isinstance(s, AffineStage)
-                                   for t in (s.scale, s.offset)]
-        return all(a.size == 1 for a in arrays)
+        return all(p.array.size == 1 for p in self.parameters)
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """Those of all stages."""
+        return tuple(p for stage in self.stages for p in stage.parameters)
+
+    @property
+    def invertible(self) -> bool:
+        """Whether it is monotone and conditions can be pulled back through it."""
+        return all(stage.invertible for stage in self.stages)
+
+    @property
+    def rational(self) -> bool:
+        """Whether it can be evaluated exactly."""
+        return all(stage.rational for stage in self.stages)
+
+    def direction(self, index: int) -> int:
+        """1 where it never falls, -1 where it never rises, 0 where neither is known."""
+        return prod(stage.direction(index) for stage in self.stages)
+
+    def enclose(self, a: Interval, index: int, bits: int) -> Interval:
+        """An interval that holds its values for all reals in a."""
+        for stage in self.stages:
+            a = stage.enclose(a, index, bits)
+        return a
+
+    def bounds(self, a: Bounds, index: Array) -> Bounds:
+        """Float64 bounds of its values, element i of a being of index[i]."""
+        with np.errstate(all="ignore"):
+            for stage in self.stages:
+                a = stage.bounds(a, index)
+        return a

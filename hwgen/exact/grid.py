@@ -48,6 +48,8 @@ def on_grid(view: View, site: Site) -> View:
 
 
 def _values(expression: Expression, channels: int, low: int, high: int, site: Site) -> Array:
+    if not expression.rational:
+        raise _refused(site, "its values are irrational")
     found = [[expression.evaluate(a, c) for a in range(low, high + 1)] for c in range(channels)]
     values = np.array(found, dtype=object)
     if not all(isinstance(v, Fraction | int) for v in values.ravel()):

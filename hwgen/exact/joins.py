@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from hwgen.errors import HwgenError
+from hwgen.exact.curves import JoinKind, JoinStage
 from hwgen.exact.dense import MAX_MULTIPLIER_BITS
-from hwgen.exact.expression import affine
+from hwgen.exact.expression import AffineStage, Expression, affine
 from hwgen.exact.grid import on_grid
 from hwgen.exact.surd import Real
-from hwgen.exact.view import Site, View, channels_last_order, linear
+from hwgen.exact.view import IDENTITY, Site, View, channels_last_order, linear
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ops.add import Add
 from hwgen.ops.concat import Concat
 
 
+def of_one_source(kind: JoinKind, a: View, b: View) -> View | None:
+    """The join as an expression of the integers that both views share; None where their sources differ."""
+    if a.source != b.source or a.shape != b.shape or a.indices or b.indices:
+        return None
+    if not np.array_equal(a.positions(), b.positions()):
+        return None
+    first, second = a.expression.affine, b.expression.affine
+    if kind != "mul" and first is not None and second is not None and _one_term(first) and _one_term(second):
+        other = second if kind == "add" else affine(-second.scale.array, -second.offset.array)
+        scale, offset = first.scale.array + other.scale.array, first.offset.array + other.offset.array
+        return replace(a, expression=Expression((affine(scale, offset),)))
+    return replace(a, expression=Expression((*IDENTITY.stages, JoinStage(kind, a.expression, b.expression))))
+
+
+def _one_term(stage: AffineStage) -> bool:
+    """Whether the scales are rational, so that their sum can be divided by."""
+    return all(isinstance(scale, Fraction) for scale in stage.scale.array.flat)
+
+
 def fold_add(a: View, b: View, sign_of_b: int, site: Site) -> View:
     """a + b or a - b = common * (m1 * x + m2 * y) + offsets, with the smallest integers m1, m2."""
+    joined = of_one_source("add" if sign_of_b > 0 else "sub", a, b)
+    if joined is not None:
+        return joined
     a, b = on_grid(a, site), on_grid(b, site)
     first, second = linear(a, site), linear(b, site)
     _same_layout([a, b], site)

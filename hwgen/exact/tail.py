@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from hwgen.errors import HwgenError
-from hwgen.exact.expression import AffineStage
+from hwgen.exact.curves import JoinStage
+from hwgen.exact.expression import AffineStage, Stage
 from hwgen.exact.view import IDENTITY, Site, View
 from hwgen.host import HostStep
 from hwgen.ir.tensor import Array, Tensor
@@ -41,12 +42,24 @@ def started(view: View) -> View:
         return view
     stage, *rest = view.expression.stages
     assert isinstance(stage, AffineStage)
+    if rest and isinstance(rest[0], JoinStage):
+        return _branches(rest[0], rest[1:], view)
     steps = [HostStep.of("affine", scale=doubles(stage.scale.array, view), offset=doubles(stage.offset.array, view)),
              HostStep.of("reshape", shape=view.shape), *(stage.host_step() for stage in rest)]
     if view.order is not None:
         steps.insert(0, HostStep.of("take", index=view.order))
     placed = tuple(replace(step, inputs=(index,)) for index, step in enumerate(steps))
     return replace(view, expression=IDENTITY, order=None, tail=placed)
+
+
+def _branches(join: JoinStage, rest: Sequence[Stage], view: View) -> View:
+    """Both sides of a join from the same integers, the join, and what follows."""
+    left, right = (started(replace(view, expression=side)) for side in (join.left, join.right))
+    tail, result = merged(left.tail, right.tail)
+    steps = [replace(join.host_step(), inputs=(len(left.tail), result))]
+    for stage in rest:
+        steps.append(replace(stage.host_step(), inputs=(len(tail) + len(steps),)))
+    return replace(left, tail=(*tail, *steps))
 
 
 def merged(tail: tuple[HostStep, ...], other: tuple[HostStep, ...]) -> tuple[tuple[HostStep, ...], int]:

@@ -35,16 +35,6 @@ def arithmetic(context: Context, node: NodeProto) -> None:
     context.add(node, Elementwise(kind, tensor(constant)), value)
 
 
-@handles("onnx", "Pow", since=7)
-def power(context: Context, node: NodeProto) -> None:
-    """Pow of a value: only the exponent 1."""
-    value = context.real_value(node)
-    if context.scalar(node, 1) != 1:
-        raise problem(node, "unsupported-form", "Pow computes on a value",
-                         "Pow is supported on constants only.")
-    context.same(node, value)
-
-
 @handles("onnx", "BatchNormalization", since=9)
 def batch_normalization(context: Context, node: NodeProto) -> None:
     """Inference form, per channel of axis 1."""

@@ -22,14 +22,15 @@ from hwgen.kernels.requantize import RequantizeUnit
 from hwgen.kernels.slice import SliceUnit
 from hwgen.kernels.stream_input import StreamInput
 from hwgen.kernels.stream_output import StreamOutput
+from hwgen.kernels.table import TableUnit
 from hwgen.kernels.threshold import ThresholdUnit
 from hwgen.kernels.threshold_search import ThresholdSearch
 from hwgen.kernels.upsample import UpsampleUnit
 from hwgen.kernels.width_converter import WidthConverter
 from hwgen.kernels.window import WindowUnit
 
-KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSearch, RequantizeUnit, ArgMaxUnit,
-                                  PadUnit, WindowUnit, PoolUnit, DepthwiseUnit, AddUnit, ConcatUnit,
+KERNELS: tuple[type[Kernel], ...] = (MvauXnor, Mvau, ThresholdUnit, ThresholdSearch, RequantizeUnit, TableUnit,
+                                  ArgMaxUnit, PadUnit, WindowUnit, PoolUnit, DepthwiseUnit, AddUnit, ConcatUnit,
                                   DepthToSpaceUnit, UpsampleUnit, SliceUnit)
 """Kernels that compute an op of the integer level, in order of preference."""
 

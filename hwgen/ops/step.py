@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.exact.expression import Expression
+from hwgen.exact.pieces import Decision, level_at
 from hwgen.exact.quantizer import Quantizer
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array
-from hwgen.ir.types import Type
+from hwgen.ir.types import BipolarType, Type
 from hwgen.ops.integer import IntegerOp
 
 
@@ -27,7 +28,10 @@ class Step(IntegerOp):
 
     def at(self, a: int, index: int) -> int:
         """The output for integer a of channel `index`."""
-        return self.quantizer.quantize(self.expression.evaluate(a, index), index)
+        if self.expression.rational:
+            return self.quantizer.quantize(self.expression.evaluate(a, index), index)
+        level = level_at(self.expression, Decision(self.quantizer, index), a, index)
+        return 2 * level - 1 if isinstance(self.quantizer.type, BipolarType) else self.quantizer.type.lo + level
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         (a,) = inputs

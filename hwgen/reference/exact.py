@@ -31,9 +31,11 @@ from hwgen.ops.quantized import (
     TopK,
     Transpose,
 )
+from hwgen.ops.quantized_curves import Curve, Product
 from hwgen.ops.quantized_maps import Concat, Join, MapOp, Trunc
 from hwgen.reference import float32, host
 from hwgen.reference.ball import Ball, rational
+from hwgen.reference.exact_curves import curve, product
 from hwgen.reference.exact_maps import bend, concat, on_map
 from hwgen.reference.rounding import round_ratio
 from hwgen.rounding import Rounding
@@ -107,7 +109,7 @@ def step(node: Node, inputs: list[Result], integers: dict[str, Array]) -> Result
         return Floats(float32.softmax(op, x.floats()), None if isinstance(x, Floats) else x)
     if any(isinstance(value, Floats) for value in inputs) or float32.has_float_weights(op):
         return Floats(float32.execute(node, [value.floats() for value in inputs]))
-    if isinstance(op, Join | Concat):
+    if isinstance(op, Join | Product | Concat):
         return join(op, [ball for ball in inputs if isinstance(ball, Ball)])
     if not isinstance(x, Ball):
         raise TypeError(f"{node.name}: {op.label} of floats")
@@ -117,11 +119,13 @@ def step(node: Node, inputs: list[Result], integers: dict[str, Array]) -> Result
     return real(op, x)
 
 
-def join(op: Join | Concat, balls: list[Ball]) -> Ball:
+def join(op: Join | Product | Concat, balls: list[Ball]) -> Ball:
     """Ops of several inputs."""
     if isinstance(op, Concat):
         return concat(balls)
     first, second = balls
+    if isinstance(op, Product):
+        return product(first, second)
     return first.joined(second.negated() if op.subtract else second)
 
 
@@ -146,6 +150,8 @@ def real(op: Op, x: Ball) -> Ball:
         return on_map(op, x)
     if isinstance(op, Clip | LeakyRelu):
         return bend(op, x)
+    if isinstance(op, Curve):
+        return curve(op, x)
     raise TypeError(f"no exact semantics for {op.label}")
 
 

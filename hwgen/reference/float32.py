@@ -6,6 +6,7 @@ decisions tell such near-ties from bugs (doctrine item 4).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -29,6 +30,7 @@ from hwgen.ops.quantized import (
     TopK,
     Transpose,
 )
+from hwgen.ops.quantized_curves import Curve, Product
 from hwgen.ops.quantized_maps import AveragePool, Concat, Conv, Join, MapOp, MaxPool, Trunc
 from hwgen.reference.windows import as_map, convolve, taps
 from hwgen.rounding import Rounding
@@ -75,7 +77,7 @@ def execute(node: Node, inputs: list[Array]) -> Array:
     rules: dict[type, Callable[..., Array]] = {
         Relu: relu, Elementwise: elementwise, BatchNorm: batch_norm, Dense: dense, Reshape: reshape,
         Transpose: transpose, Softmax: softmax, TopK: top, Clip: clip, LeakyRelu: leaky_relu, Conv: on_map,
-        MaxPool: on_map, AveragePool: on_map, Join: join, Concat: concat}
+        MaxPool: on_map, AveragePool: on_map, Join: join, Concat: concat, Curve: curve, Product: product}
     return partial(rules[type(node.op)], node.op)(*inputs)
 
 
@@ -122,6 +124,25 @@ def clip(op: Clip, x: Array) -> Array:
 def leaky_relu(op: LeakyRelu, x: Array) -> Array:
     """x, or slope * x below zero."""
     return np.where(x >= 0, x, x * single(op.slope))
+
+
+def curve(op: Curve, x: Array) -> Array:
+    """A transcendental function, rounded to float32 after each operation that frameworks round after."""
+    one, half = np.float32(1), np.float32(0.5)
+    error_function = np.vectorize(math.erf, otypes=[np.float32])
+    with np.errstate(over="ignore"):
+        rules: dict[str, Callable[[], Array]] = {
+            "exp": lambda: np.exp(x), "sigmoid": lambda: one / (one + np.exp(-x)), "tanh": lambda: np.tanh(x),
+            "softplus": lambda: np.logaddexp(np.float32(0), x), "erf": lambda: error_function(x),
+            "normal": lambda: half * (one + error_function(x * np.float32(math.sqrt(0.5)))),
+            "gate": lambda: half * (one + np.tanh(np.float32(math.sqrt(2 / math.pi))
+                                                  * (x + np.float32(0.044715) * x * x * x)))}
+        return np.asarray(rules[op.name]())
+
+
+def product(op: Product, first: Array, second: Array) -> Array:
+    """One float32 product."""
+    return np.asarray(first * second)
 
 
 def join(op: Join, first: Array, second: Array) -> Array:
