@@ -140,7 +140,7 @@ class RequantizeUnit(StepKernel):
         kept = total - (self.constants.shift if self.constants.ties is Ties.FLOOR else 0)
         value = self.input_type.bits
         if self.constants.unit:
-            adder = lanes * (value - self._constant_bits())
+            adder = lanes * (value - self._constant_bits()) if self._channels()[1].any() else 0
             return Resources(lut=min(adder, b or adder), ff=lanes * (value + kept) + b)
         if not product.in_dsp:
             ff = lanes * (value + product.bits + kept) + m + 2 * b
