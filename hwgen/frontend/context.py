@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -48,7 +49,8 @@ class Context:
         self.names: dict[str, str] = {}
         self.notes = Notes()
         self.outputs = {output.name for output in model.graph.output}
-        self.used = self.outputs | {name for node in model.graph.node for name in node.input}
+        self.readers = Counter(str(name) for node in model.graph.node for name in node.input)
+        self.used = self.outputs | set(self.readers)
         self.taken = {name for node in model.graph.node for name in node.output}
         self._node_names: set[str] = set()
 

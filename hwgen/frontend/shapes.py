@@ -10,9 +10,9 @@ from hwgen.frontend.constants import product
 from hwgen.frontend.context import Context
 from hwgen.frontend.integers import of_cast
 from hwgen.frontend.registry import handles
-from hwgen.ir.graph import Value
+from hwgen.ir.graph import Node, Value
 from hwgen.ir.types import IntType
-from hwgen.ops.quantized import Reshape, Transpose
+from hwgen.ops.quantized import Quant, Reshape, Transpose
 
 
 @handles("onnx", "Reshape", since=5)
@@ -107,7 +107,27 @@ def transpose(context: Context, node: NodeProto) -> None:
         raise problem(node, "bad-attribute", f"{permutation} does not permute {rank} dimensions")
     if permutation[0] != 0:
         raise problem(node, "batch-axis", "it moves the batch dimension", "Keep dimension 0 as the batch.")
-    context.add(node, Transpose(tuple(axis - 1 for axis in permutation[1:])), value)
+    op = Transpose(tuple(axis - 1 for axis in permutation[1:]))
+    quantizer = input_quantizer(context, node, value)
+    if quantizer is None or op.permutation != (rank - 2, *range(rank - 2)):
+        context.add(node, op, value)
+    else:
+        moved = context.add_inner(node, op, context.builder.values[quantizer.inputs[0]], "first")
+        context.add(node, quantizer.op, moved)
+
+
+def input_quantizer(context: Context, node: NodeProto, value: Value) -> Node | None:
+    """The quantizer that makes the value of a graph input, if only this node reads it and it has one scale.
+
+    A map of the input with its channels last is transposed before it, on the host: the hardware's order is then the
+    same as without a transpose.
+    """
+    producer = context.producer(value)
+    if producer is None or not isinstance(producer.op, Quant) or producer.inputs[0] not in context.builder.inputs:
+        return None
+    read = any(value.name in other.inputs for other in context.builder.nodes)
+    alone = context.readers[context.input(node, 0)] == 1 and not read
+    return producer if alone and producer.op.scale.array.size == producer.op.zero_point.array.size == 1 else None
 
 
 @handles("onnx", "Gather", since=1)

@@ -15,6 +15,7 @@ from hwgen.frontend.geometry import sees_map
 from hwgen.ops.quantized import MultiThreshold, Transpose
 from hwgen.ops.quantized_maps import Conv, MaxPool
 from hwgen.reference import exact
+from tests.frontend.test_golden_maps import model_integers
 from tests.frontend.test_standard import OPSETS, Case, check, simple
 from tests.frontend.tiny import INT8, QONNX, imported, model, node
 
@@ -150,6 +151,25 @@ def test_multi_threshold_layouts(layout: str, tmp_path: Path, seed: int) -> None
     np.testing.assert_array_equal(exact.run(graph, {"x": x}).outputs["y"], expected)
     kinds = [type(n.op) for n in graph.nodes if isinstance(n.op, MultiThreshold | Transpose)]
     assert kinds == ([Transpose, MultiThreshold, Transpose] if layout == "NHWC" else [MultiThreshold])
+
+
+@pytest.mark.parametrize(("quantized", "x", "kernel"), [
+    (False, (6, 5, 4), (3, 4, 2, 2)), (True, (6, 5, 4), (3, 4, 2, 2)), (False, (9, 4), (3, 4, 2))])
+def test_channels_last_input(quantized: bool, x: tuple[int, ...], kernel: tuple[int, ...], tmp_path: Path,
+                             seed: int) -> None:
+    """An input of channels last is quantized in the order of its transpose: the integer model computes its own."""
+    pair = [node("QuantizeLinear", ["x", "s", "z"], "i"), node("DequantizeLinear", ["i", "s", "z"], "d")]
+    move = node("Transpose", ["d" if quantized else "x"], "t", perm=[0, len(x), *range(1, len(x))])
+    constants = weights(*kernel) | {"s": np.float32(1), "z": np.array(3, np.int8)}
+    made = model([*(pair if quantized else []), move, node("Conv", ["t", "w", "b"], "c"),
+                  node("QuantizeLinear", ["c", "s", "z"], "q"), node("DequantizeLinear", ["q", "s", "z"])], constants,
+                 x=("N", *x))
+    graph = imported(made, tmp_path, None if quantized else INT8).graph
+    data = np.random.default_rng(seed).integers(-9, 9, (3, *x)).astype(np.float32)
+    result = exact.run(graph, {"x": data})
+    assert result.integers["q"].shape == (3, 3, *(size - 1 for size in x[:-1]))
+    np.testing.assert_array_equal(model_integers(graph, data)["q"].reshape(result.integers["q"].shape),
+                                  result.integers["q"])
 
 
 def test_valid_is_no_border(tmp_path: Path) -> None:
