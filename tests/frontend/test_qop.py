@@ -5,6 +5,7 @@ Scales are chosen so that no sum lies within 1e-3 of a tie of float32 arithmetic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,8 +64,8 @@ class Case:
         if self.formula is None:
             return np.asarray(ReferenceEvaluator(self.onnx("q")).run(None, {"x": x})[0])
         a = real(x)
-        b = (requantized(a, "bs", "bz") - int(SCALES["bz"])) * Fraction(float(SCALES["bs"]))
-        return requantized(self.formula(a, b), "ys", "yz").astype(int)
+        b = (requantized(a, SCALES["bs"], SCALES["bz"]) - int(SCALES["bz"])) * Fraction(float(SCALES["bs"]))
+        return requantized(self.formula(a, b), self.constants.get("ys", SCALES["ys"]), SCALES["yz"]).astype(int)
 
 
 def real(x: Array) -> Array:
@@ -74,9 +75,9 @@ def real(x: Array) -> Array:
     return np.asarray((q - zero).astype(int).astype(object) * Fraction(float(SCALES["xs"])))
 
 
-def requantized(values: Array, scale: str, zero: str) -> Array:
+def requantized(values: Array, scale: Any, zero: Any) -> Array:
     """The integers of rational numbers."""
-    s, z = Fraction(float(SCALES[scale])), int(SCALES[zero])
+    s, z = Fraction(float(scale)), int(zero)
     return np.array([min(max(round(v / s) + z, 0), 255) for v in values.ravel()], dtype=object).reshape(values.shape)
 
 
@@ -140,6 +141,7 @@ def last(a: Array) -> Array:
 
 K = {"k": RNG.integers(0, 256, (1, 4, 1, 1)).astype(np.uint8), "ks": np.float32(0.0213), "kz": np.array(77, np.uint8)}
 KR = (K["k"].astype(int) - 77).astype(object) * Fraction(float(K["ks"]))
+SIGMOID = np.frompyfunc(lambda v: Fraction(1 / (1 + math.exp(-v))), 1, 1)
 SLOPE = Fraction(float(np.float32(0.3)))
 CASES = {
     "conv": conv(5, 4, 3, 3, per_channel=False),
@@ -169,6 +171,7 @@ CASES = {
                                         channels_last=1),
     "reduce_mean": formula("QLinearReduceMean", [*X, *Y], lambda a, b: a.sum(3) / Fraction(5), axes=[3], keepdims=0),
     "leaky_relu": formula("QLinearLeakyRelu", [*X, *Y], lambda a, b: np.where(a < 0, a * SLOPE, a), alpha=0.3),
+    "sigmoid": formula("QLinearSigmoid", [*X, *Y], lambda a, b: SIGMOID(a), constants={"ys": np.float32(0.0071)}),
 }
 
 
@@ -273,7 +276,7 @@ REFUSED: dict[str, tuple[NodeProto, dict[str, Any], str]] = {
                       BAD | {"rows": np.ones(3, np.float32)}, "bad: its scale has 3 elements"),
     "computed_weights": (node("QLinearMatMul", [*X, "xq", "xs", "xz", *Y], "q", name="bad"), {},
                          "bad: input 3 of QLinearMatMul, xq, is computed at run time"),
-    "computed_factor": (node("QLinearMul", [*X, *X, *Y], "q", name="bad", domain=MS), {},
+    "computed_factor": (node("QLinearMul", [*X, *B, *Y], "q", name="bad", domain=MS), {},
                         "bad: Mul joins two computed values"),
     "float_input": (node("QLinearMatMul", ["x", "xs", "xz", "w", "ws", "wz", *Y], "q", name="bad"), BAD,
                     "bad: its input x is no tensor of integers"),
