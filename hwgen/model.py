@@ -93,11 +93,12 @@ class IntegerModel:
         return {name: values[name].astype(np.int64) for name in self.graph.outputs}
 
     def activations(self, integers: Mapping[str, Array]) -> dict[str, Array]:
-        """Every integer value of the graph, (frames, *shape) int64, by value name."""
+        """Every integer value of the graph, (frames, *shape), by value name; int64, or object beyond 63 bits."""
         values = self._shaped(integers)
         for node in self._nodes:
             values.update(node.run(values, self._block))
-        return {name: np.asarray(a).astype(np.int64) for name, a in values.items()}
+        kinds = {name: np.int64 if int_type(self.graph.values[name]).bits < 64 else object for name in values}
+        return {name: np.asarray(a).astype(kinds[name]) for name, a in values.items()}
 
     def _shaped(self, integers: Mapping[str, Array]) -> dict[str, Array]:
         return {name: array.reshape(-1, *self.graph.values[name].shape) for name, array in integers.items()}

@@ -9,15 +9,16 @@ from fractions import Fraction
 import numpy as np
 
 from hwgen.errors import HwgenError
+from hwgen.exact.channels import per_channel_expression
 from hwgen.exact.curves import JoinKind, JoinStage
-from hwgen.exact.dense import MAX_MULTIPLIER_BITS
 from hwgen.exact.expression import AffineStage, Expression, affine
 from hwgen.exact.grid import on_grid
-from hwgen.exact.surd import Real
+from hwgen.exact.surd import Real, sign
 from hwgen.exact.view import IDENTITY, Site, View, channels_last_order, linear
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ops.add import Add
 from hwgen.ops.concat import Concat
+from hwgen.ops.scaled_add import ScaledAdd
 
 
 def of_one_source(kind: JoinKind, a: View, b: View) -> View | None:
@@ -48,7 +49,7 @@ def fold_add(a: View, b: View, sign_of_b: int, site: Site) -> View:
     first, second = linear(a, site), linear(b, site)
     _same_layout([a, b], site)
     m1, m2, common = _multipliers(first.scale.array, second.scale.array * sign_of_b, site)
-    site.emit(Add(m1, m2), a.source, b.source)
+    site.emit(_sum(m1, m2, a, site), a.source, b.source)
     return a.quantized(site.output).then(affine(common, first.offset.array + sign_of_b * second.offset.array))
 
 
@@ -79,18 +80,33 @@ def _per_channel(array: Array, view: View) -> Array:
     return np.broadcast_to(array, (view.shape[0], *array.shape[1:]))
 
 
-def _multipliers(a: Array, b: Array, site: Site) -> tuple[int, int, Array | Real]:
-    """Coprime integers m1, m2 and common factors c (per channel or scalar) with a = c * m1, b = c * m2."""
-    pairs = {x / y for x, y in zip(*(v.reshape(-1) for v in np.broadcast_arrays(a, b)), strict=True)}
-    ratio = next(iter(pairs))
-    if len(pairs) != 1 or not isinstance(ratio, Fraction):
-        raise HwgenError("scale-alignment", site.name, "the two sides of the sum have scales whose ratio differs from "
-                         "channel to channel or is irrational", "Quantize both sides with one scale per tensor.")
-    m1, m2 = ratio.numerator, ratio.denominator
-    if max(abs(m1), m2).bit_length() > MAX_MULTIPLIER_BITS:
-        raise HwgenError("scale-alignment", site.name, f"no integers of {MAX_MULTIPLIER_BITS} bits align the scales "
-                         "of the two sides of the sum", "Quantize both sides with the same scale.")
-    return m1, m2, b / m2
+def _sum(m1: Array, m2: Array, view: View, site: Site) -> Add | ScaledAdd:
+    """With one pair of multipliers, or with one for each channel of the view's source."""
+    if len(set(m1.flat)) == len(set(m2.flat)) == 1 and m1.flat[0] and m2.flat[0]:
+        return Add(m1.flat[0], m2.flat[0])
+    pairs = per_channel_expression(replace(view, expression=Expression((affine(m1, m2),))), site).affine
+    assert pairs is not None
+    return ScaledAdd(Tensor.of_ints(pairs.scale.array.tolist(), pairs.scale.shape),
+                     Tensor.of_ints(pairs.offset.array.tolist(), pairs.offset.shape))
+
+
+def _multipliers(a: Array, b: Array, site: Site) -> tuple[Array, Array, Array]:
+    """Element by element, coprime integers m1, m2 and a common factor c with a = c * m1, b = c * m2."""
+    a, b = np.broadcast_arrays(a, b)
+    triples = [_pair(x, y) for x, y in zip(a.flat, b.flat, strict=True)]
+    if any(not isinstance(x, int) for triple in triples for x in triple[:2]):
+        raise HwgenError("scale-alignment", site.name, "the two sides of the sum have scales whose ratio is irrational",
+                         "Quantize both sides, after the batch normalization.")
+    first, second, common = (np.array(column, dtype=object).reshape(a.shape) for column in zip(*triples, strict=True))
+    return first, second, common
+
+
+def _pair(x: Real, y: Real) -> tuple[int | Real, int, Real]:
+    """m1, m2, c of one element; m1 is no integer where there are none."""
+    if sign(x) == 0 or sign(y) == 0:
+        return (1, 1, x) if sign(x) == sign(y) else (1, 0, x) if sign(x) else (0, 1, y)
+    ratio = x / y
+    return (ratio.numerator, ratio.denominator, y / ratio.denominator) if isinstance(ratio, Fraction) else (ratio, 1, y)
 
 
 def _same_layout(views: Sequence[View], site: Site) -> None:

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from hwgen.ir.tensor import Array, Tensor
-from hwgen.ir.types import Type
+from hwgen.ir.types import IntType, Type
 
 
 class Level(Enum):
@@ -56,7 +56,9 @@ class Op(ABC):
 
     def compiled(self, inputs: Sequence[Value]) -> Callable[..., Array]:
         """run() of a one-output op, prepared for many calls: integers in any dtype that holds them exactly."""
-        return lambda *arrays: self.run(*(np.asarray(a, dtype=np.int64) for a in arrays))[0]
+        wide = [isinstance(x.type, IntType) and x.type.bits > 63 for x in inputs]
+        kinds: list[type] = [object if beyond else np.int64 for beyond in wide]
+        return lambda *arrays: self.run(*(np.asarray(a, dtype=t) for a, t in zip(arrays, kinds, strict=True)))[0]
 
     def by_position(self, inputs: Sequence[Value]) -> bool:
         """Whether each position of the output (all axes but the last) depends on that position of the inputs only."""

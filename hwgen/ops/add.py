@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hwgen.errors import HwgenError
 from hwgen.exact.multipliers import smallest_sum
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import IntType, Type
 from hwgen.ops.integer import IntegerOp, float_type, int_type, largest
+
+MAX_MULTIPLIER_BITS = 48
+"""Wider multipliers are refused, unless nothing but step functions reads the sum."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,11 @@ class Add(IntegerOp):
         unique, index = np.unique(cuts.reshape(-1), return_inverse=True)
         small = smallest_sum(self.first, self.second, a, b, unique)
         return None if small is None else (Add(small.first, small.second), small.cuts[index].reshape(cuts.shape))
+
+    def prepared(self, where: str) -> tuple[Sequence[IntegerOp | None], IntegerOp]:
+        """Itself. Raises HwgenError "scale-alignment" where the multipliers are too wide."""
+        if max(abs(self.first), abs(self.second)).bit_length() > MAX_MULTIPLIER_BITS:
+            raise HwgenError("scale-alignment", where, f"no integers of {MAX_MULTIPLIER_BITS} bits align the scales "
+                             "of the two sides of the sum", "Quantize both sides with the same scale, or the sum "
+                             "before anything else reads it.")
+        return (), self

@@ -34,6 +34,13 @@ class IntegerOp(Op):
         """
         return None
 
+    def prepared(self, where: str) -> tuple[Sequence[IntegerOp | None], IntegerOp]:
+        """What computes each input first (no ops: nothing does), and the op on the results: what kernels can do.
+
+        Raises HwgenError about the node `where` when nothing can.
+        """
+        return (), self
+
 
 def int_type(value: Value) -> IntType:
     """The value's integer type; a real here is a bug of a pass."""

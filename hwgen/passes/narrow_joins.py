@@ -3,7 +3,7 @@
 The exact integers that align two scales have as many bits as the scales. Where only step functions read the sum, only
 their cuts matter: the op finds smaller multipliers with the same decisions for every pair of inputs in range, proved at
 the corners (hwgen.exact.multipliers), and the step functions get the cuts that go with them. A sum that anything else
-reads keeps its integers.
+reads keeps its integers. Multipliers that differ from channel to channel become products of their own before the sum.
 """
 
 from __future__ import annotations
@@ -25,10 +25,21 @@ def narrow_joins(graph: Graph) -> Graph:
     for name in graph.inputs:
         builder.add_input(graph.values[name])
     for node in graph.nodes:
-        builder.add(node.name, ops[node.name], node.inputs, node.outputs, node.origin)
+        _add(node, ops[node.name], builder)
     builder.ports.update(graph.ports)
     builder.orders.update(graph.orders)
     return builder.build(graph.outputs)
+
+
+def _add(node: Node, op: Op, builder: GraphBuilder) -> None:
+    """The node, after the products that kernels compute by themselves."""
+    before, op = op.prepared(node.name) if isinstance(op, IntegerOp) else ((), op)
+    inputs = list(node.inputs)
+    for i, product in enumerate(before):
+        if product is not None:
+            inputs[i] = f"{node.outputs[0]}_scale{i}"
+            builder.add(f"{node.name}_scale{i}", product, [node.inputs[i]], [inputs[i]], node.origin)
+    builder.add(node.name, op, inputs, node.outputs, node.origin)
 
 
 def _narrowed(node: Node, graph: Graph) -> Mapping[str, Op]:
