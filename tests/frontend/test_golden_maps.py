@@ -9,21 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwgen.errors import HwgenError
 from hwgen.frontend import load
 from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Array
 from hwgen.model import IntegerModel
-from hwgen.ops.quantized import Quant
+from hwgen.ops.quantized import Dense, Quant
+from hwgen.ops.quantized_maps import Conv
 from hwgen.passes.pipeline import PASSES
 from hwgen.reference import exact, float32
 
 CNN = ["0", "3", "5"]
 ACT = ["f.0", "f.3.1", "f.6.1"]
+INNER = ["f.0", "f.3.0", "f.6.0"]
+MIXED = ["conv1.input_quant", "conv1.output_quant", "conv2.output_quant", "fc1.output_quant"]
 TUD = ["input", "relu1", "relu2", "relu3"]
 """Activation quantizers in graph order: a module with act_quant, or a whole key; :i is the i-th of two calls a frame.
 None has no key of its own."""
 MODULES: Mapping[str, Sequence[str | None]] = {
-    "act_hardtanh": ["f.0", "f.3.0", "f.6.0"], "act_leaky": ACT, "act_relu6": ACT, "cnn_bias_Int32Bias": CNN,
+    "act_hardtanh": INNER, "act_sigmoid": INNER, "act_leaky": ACT, "act_relu6": ACT, "act_gelu": ACT,
+    "act_gelu_const": ACT, "cnn_a2q_p14": CNN, "cnn_floor_weight": CNN, "cnn_bias_Int32Bias": CNN,
     "cnn_bias_Int8Bias": CNN, "cnn_asym_wu8_au8": CNN, "cnn_binw_avescale_a4": CNN, "cnn_constscale": CNN,
     "cnn_dpuround_act": CNN,
     "cnn_fixed8_pot": CNN, "cnn_log2scale_act": CNN, "cnn_perch_Int16Bias": CNN, "cnn_perch_w4a4": CNN,
@@ -32,6 +37,8 @@ MODULES: Mapping[str, Sequence[str | None]] = {
     "conv1d_w4a4": ["f.0", "f.3", "f.6"], "concat_w4a4": ["inp", None, None, "cat.output_quant", "t.2"],
     "concat_unequal": ["i", "stem.q", "a.q", "b.q", "c.q", "j.q"],
     "dwsep_k5s2": ["i", "a.q", "d.q", "p.q", "d2.q", "p2.q"],
+    "lenet_mixed_onnx": MIXED, "lenet_mixed_pt": MIXED, "mlp_bn_w4a4": ["f.0", "f.3", "f.6", "f.9"],
+    "mlp_bipolar_w1a1_const": ["inp", "l.0.2", "l.1.2"],
     "lenet_lowprec_w3a4b8": ["quant_inp", "relu1", "relu2", "relu3", "relu4"],
     "mobblock_w4a4": ["f.0", "f.3", "f.6", "f.9", "f.12", "f.13.trunc_quant"],
     "resblock_unequal": ["i", "stem.q", "b1.0.q", "q2.0", "qs.0", "qo.0"],
@@ -40,15 +47,28 @@ MODULES: Mapping[str, Sequence[str | None]] = {
     "lenet_dpu_fixed8": ["conv1.input_quant", "conv1.output_quant", "conv2.output_quant", "fc1.output_quant",
                          "fc2.output_quant", "fc3.output_quant"],
 }
-QCDQ = "model_qcdq.onnx"
-FILES = ["model_qonnx.onnx", "model_qonnx_ts.onnx", QCDQ]
-NO_QCDQ = {"cnn_binw_avescale_a4", "cnn_w1a1_tud", "cnn_asym_wu8_au8"}
-"""No such file, or one whose zero point after the rounding sends the ties of its input the other way."""
-LOST_TRUNC = {"cnn_truncavgpool_floor", "cnn_truncavgpool_round", "mobblock_w4a4", "resblock_w4a4"}
-"""Their QCDQ files have a plain quantizer in the place of Trunc: right up to there."""
-CASES = [(name, file) for name in MODULES for file in FILES if file != QCDQ or name not in NO_QCDQ]
+FIXED, QONNX, TORCHSCRIPT, QCDQ = (f"model_{name}.onnx" for name in ("qonnx_fixed", "qonnx", "qonnx_ts", "qcdq"))
+REFUSED, UNREAD = "lenet_weightonly_w3", {"tconv_autoenc_w4a4"}
+WARNINGS: Mapping[tuple[str, str], str] = {
+    **{(name, file): "if they were trained with FLOOR or A2Q" for name in ("cnn_a2q_p14", "cnn_floor_weight")
+       for file in (QONNX, TORCHSCRIPT)},
+    **{(name, QCDQ): "quantizes an average pool" for name in ("cnn_truncavgpool_floor", "cnn_truncavgpool_round",
+                                                              "mobblock_w4a4", "resblock_w4a4")},
+    **{("cnn_w1a1_tud", file): "BipolarQuant of a value that is never negative is read as an unsigned 1-bit"
+       for file in (QONNX, TORCHSCRIPT)},
+    ("cnn_asym_wu8_au8", QCDQ): "adds its odd zero point after the rounding"}
+"""Known faults of the files, and what the importer says of each."""
+READ_RIGHT = {"cnn_w1a1_tud", "cnn_truncavgpool_round"}
+WRONG = {case for case in WARNINGS if case[0] not in READ_RIGHT}
+LOST_TRUNC = {case for case in WARNINGS if "average pool" in WARNINGS[case]}
+"""Right up to the plain quantizer in the place of Trunc; in cnn_truncavgpool_round there too, but float32 misses ties."""
 FLOAT32_NOISE = 1e-5
 """The golden outputs carry float32 rounding; every activation is compared on its own."""
+
+
+def files_of(folder: Path) -> list[str]:
+    """The files of a model that hwgen has to read."""
+    return sorted(path.name for path in folder.glob("model_*.onnx"))
 
 
 def expected(data: Any, module: str) -> Array:
@@ -72,40 +92,86 @@ def model_integers(graph: Graph, x: Array) -> dict[str, Array]:
     """Every integer value by the integer model, maps channels first as in the foreign graph."""
     model = lowered(graph)
     values = model.activations(model.encode({graph.inputs[0]: x}))
-    return {name: np.moveaxis(a, -1, 1) if a.ndim == 4 else a for name, a in values.items()}
+    return {name: channels_first(a) for name, a in values.items()}
 
 
-def assert_lowering(graph: Graph, x: Array, integers: dict[str, Array]) -> None:
-    """The integer model's activations are the reference's."""
-    found = model_integers(graph, x)
-    for name, values in integers.items():
-        np.testing.assert_array_equal(found[name].reshape(values.shape), values, err_msg=name)
+def assert_lowering(graph: Graph, x: Array, integers: dict[str, Array], output: Array | None = None) -> None:
+    """The integer model's activations are the reference's, and its decoded output too, but for the last float32 bit."""
+    model = lowered(graph)
+    values = model.activations(model.encode({graph.inputs[0]: x}))
+    for name, expected in integers.items():
+        np.testing.assert_array_equal(channels_first(values[name]).reshape(expected.shape), expected, err_msg=name)
+    if output is not None:
+        np.testing.assert_allclose(model.decode(values)[graph.outputs[0]], output, rtol=0, atol=FLOAT32_NOISE / 10)
 
 
-@pytest.mark.parametrize(("name", "file"), CASES)
-def test_brevitas_activations(name: str, file: str, models: Path) -> None:
-    """Every activation quantizer's integers: exact reference, float32 replay and integer model."""
-    data = np.load(models / "brevitas" / name / "golden.npz")
-    graph = load(models / "brevitas" / name / file).graph
-    result = exact.run(graph, {graph.inputs[0]: data["input"]})
-    replay = float32.run(graph, {graph.inputs[0]: data["input"]})
-    assert len(result.integers) == len(MODULES[name])
-    lost = file == QCDQ and name in LOST_TRUNC
-    for value, module in list(zip(result.integers, MODULES[name], strict=True))[:-1 if lost else None]:
-        np.testing.assert_array_equal(replay.integers[value], result.integers[value], module or value)
-        if module is not None:
-            golden = expected(data, module).reshape(result.integers[value].shape)
-            np.testing.assert_array_equal(result.integers[value], golden, module)
-    found = result.outputs[graph.outputs[0]]
-    if not lost:
-        np.testing.assert_allclose(found, data["output"].reshape(found.shape), rtol=0, atol=FLOAT32_NOISE)
-    assert_lowering(graph, data["input"], dict(result.integers))
+def channels_first(a: Array) -> Array:
+    """Maps as in the foreign graph."""
+    return np.moveaxis(a, -1, 1) if a.ndim == 4 else a
 
 
-def test_number_of_compared_quantizers() -> None:
-    """What the test above compares: no model drops out unseen."""
-    assert len(MODULES) == 27 and len(CASES) == 3 * 27 - 3
-    assert sum(module is not None for modules in MODULES.values() for module in modules) == 105
+def weights_differ(data: Any, graph: Graph) -> int:
+    """How many of the golden weight tensors no layer of the graph has."""
+    found = [node.op.weight.array for node in graph.nodes if isinstance(node.op, Dense | Conv)]
+    golden = [data[key] for key in data if key.startswith("param/") and key.endswith(".weight.int")]
+    return sum(all(w.size != g.size or np.any(w.reshape(g.shape) != g) for w in found) for g in golden)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_brevitas_activations(name: str, models: Path) -> None:
+    """Every activation quantizer's integers, for each file: exact reference, float32 replay and integer model.
+
+    No difference at all: the near-tie rule of the issue is not needed. Outputs to 1e-5, weights to the integer.
+    """
+    folder = models / "brevitas" / name
+    data = np.load(folder / "golden.npz")
+    for file in files_of(folder):
+        if (name, file) in WRONG - LOST_TRUNC:
+            continue
+        graph = load(folder / file).graph
+        result = exact.run(graph, {graph.inputs[0]: data["input"]})
+        replay = float32.run(graph, {graph.inputs[0]: data["input"]})
+        lost = (name, file) in LOST_TRUNC
+        pairs = list(zip(result.integers, MODULES[name], strict=True))[:-1 if lost else None]
+        for value, module in pairs:
+            np.testing.assert_array_equal(replay.integers[value], result.integers[value], f"{file}: {module or value}")
+            if module is not None:
+                golden = expected(data, module).reshape(result.integers[value].shape)
+                np.testing.assert_array_equal(result.integers[value], golden, f"{file}: {module}")
+        found = result.outputs[graph.outputs[0]]
+        if not lost:
+            np.testing.assert_allclose(found, data["output"].reshape(found.shape), rtol=0, atol=FLOAT32_NOISE)
+        assert weights_differ(data, graph) == 0, file
+        assert_lowering(graph, data["input"], dict(result.integers), found)
+
+
+@pytest.mark.parametrize(("name", "file"), WARNINGS)
+def test_known_faults_are_named(name: str, file: str, models: Path) -> None:
+    """Files that lost what was trained are warned about; what is wrong in them shows against the golden values."""
+    folder = models / "brevitas" / name
+    data = np.load(folder / "golden.npz")
+    result = load(folder / file)
+    assert sum(WARNINGS[name, file] in warning for warning in result.warnings) == 1
+    found = exact.run(result.graph, {result.graph.inputs[0]: data["input"][:4]}).outputs[result.graph.outputs[0]]
+    wrong = np.abs(found - data["output"][:4].reshape(found.shape)).max() > FLOAT32_NOISE
+    assert wrong == ((name, file) in WRONG)
+
+
+def test_weights_only(models: Path) -> None:
+    for file in files_of(models / "brevitas" / REFUSED):
+        with pytest.raises(HwgenError, match=r"no-quantizers: .* it quantizes its weights, but not its activations"):
+            load(models / "brevitas" / REFUSED / file)
+
+
+def test_number_of_compared_quantizers(models: Path) -> None:
+    """What the tests above compare: no model, file or quantizer drops out unseen."""
+    folders = {path.parent.name for path in (models / "brevitas").glob("*/meta.json")}
+    assert folders == {*MODULES, REFUSED, *UNREAD} and len(folders) == 38
+    files = [(name, file) for name in MODULES for file in files_of(models / "brevitas" / name)]
+    compared = [(name, module) for name, file in files if (name, file) not in WRONG - LOST_TRUNC
+                for module in MODULES[name][:-1 if (name, file) in LOST_TRUNC else None] if module is not None]
+    assert (len(MODULES), len(files), len(compared)) == (36, 106, 380)
+    assert sum(module is not None for modules in MODULES.values() for module in modules) == 135
 
 
 @pytest.mark.parametrize("name", ["QDQ_pt", "QDQ_pc"])

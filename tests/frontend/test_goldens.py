@@ -23,7 +23,6 @@ ZOO = {"TFC_1W1A": ("TFC_1W1A.onnx", "TFC_1W1A_golden.npz", None),
        "jettagging": ("qkeras_jettagging.onnx", "qkeras_jettagging_golden.npz", SIXTEEN_BITS)}
 WORKLOADS = ["w1_po2", "w1_po2_raw", "w1_pt", "w1_pt_raw", "w1_bn", "w1_bn_raw", "w1_bn_external", "w3_po2",
              "w3_po2_raw"]
-BREVITAS = {"mlp_bn_w4a4": ["f.0", "f.3", "f.6", "f.9"], "mlp_bipolar_w1a1_const": ["inp", "l.0.2", "l.1.2"]}
 FLOAT32_NOISE = 3e-6
 """The other tools' outputs carry float32 rounding of a few units in the last place; no activation hides in it."""
 
@@ -55,30 +54,6 @@ def test_workloads(name: str, models: Path) -> None:
 def test_lfc_integers(models: Path) -> None:
     data = np.load(models / "bnn-pynq" / "lfcW1A1_mnist_golden20.npz")
     np.testing.assert_array_equal(outputs(models / "bnn-pynq" / "lfcW1A1_mnist_int.onnx", data["x"]), data["y"])
-
-
-@pytest.mark.parametrize("file", ["model_qonnx.onnx", "model_qonnx_ts.onnx"])
-@pytest.mark.parametrize("name", BREVITAS)
-def test_brevitas_activations(name: str, file: str, models: Path) -> None:
-    """Every activation quantizer's integers, by both exporters and by both references."""
-    data = np.load(models / "brevitas" / name / "golden.npz")
-    graph = load(models / "brevitas" / name / file).graph
-    for run in (exact.run, float32.run):
-        result = run(graph, {graph.inputs[0]: data["input"]})
-        for value, module in zip(result.integers, BREVITAS[name], strict=True):
-            np.testing.assert_array_equal(result.integers[value], data[f"inter/{module}.act_quant.int"], err_msg=module)
-        np.testing.assert_allclose(result.outputs[graph.outputs[0]], data["output"], rtol=0, atol=FLOAT32_NOISE)
-
-
-@pytest.mark.parametrize("file", ["model_qonnx.onnx", "model_qonnx_ts.onnx"])
-@pytest.mark.parametrize("name", BREVITAS)
-def test_brevitas_weights(name: str, file: str, models: Path) -> None:
-    """The weight quantizers' integers, which Brevitas gives as param/*.weight.int."""
-    data = np.load(models / "brevitas" / name / "golden.npz")
-    expected = [data[key] for key in data if key.startswith("param/") and key.endswith(".int")]
-    found = [n.op.weight.array for n in load(models / "brevitas" / name / file).graph.nodes if hasattr(n.op, "weight")]
-    for a, b in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_ties_of_jettagging_are_exact(models: Path) -> None:
