@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -121,14 +120,6 @@ class Integers:
         with torch.no_grad():
             integers = (x.value / x.scale + x.zero_point).round().to(torch.int64)
         return cls(integers.cpu().numpy(), scale, zero.astype(np.int64))
-
-    def reals(self) -> Tensor:
-        """The exact values, as training's integers and float32 scale have them."""
-        steps = np.broadcast_to(self.scale, self.integers.shape).ravel()
-        flat = [Fraction(int(q)) * Fraction(float(s)) for q, s in zip(self.integers.ravel(), steps, strict=True)]
-        out = np.empty(len(flat), dtype=object)
-        out[:] = flat
-        return Tensor(out.reshape(self.integers.shape))
 
 
 def pair(x: int | Sequence[int]) -> tuple[int, int]:

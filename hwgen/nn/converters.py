@@ -68,9 +68,8 @@ def _weights(x: Any) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _bias(x: Any) -> Tensor | None:
-    if x is None:
-        return None
-    return Integers.of(x).reals() if isinstance(x, IntQuantTensor) else constant(x)
+    """What training adds: the float32 nearest to integer times scale."""
+    return None if x is None else constant(x)
 
 
 @converts(F.linear, takes="input weight bias")

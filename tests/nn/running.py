@@ -35,7 +35,7 @@ def integer_model(graph: Graph) -> IntegerModel:
 
 
 def integers_of(model: Any, x: Any) -> dict[str, Array]:
-    """What every activation quantizer gave, by its layer's name as in the IR."""
+    """What every activation quantizer gave, by its layer's name as in the IR; a second call has _2 behind it."""
     found: dict[str, Array] = {}
     hooks = []
     for name, module in model.named_modules():
@@ -52,7 +52,8 @@ def integers_of(model: Any, x: Any) -> dict[str, Array]:
 def _keeper(found: dict[str, Array], layer: str) -> Any:
     def keep(module: Any, arguments: Any, output: Any) -> None:
         made = IntQuantTensor(*output, module.settings.signed, False)
-        found[layer] = made.int().numpy().astype(np.int64)
+        calls = sum(name.startswith(f"{layer}_") for name in found) + (layer in found)
+        found[f"{layer}_{calls + 1}" if calls else layer] = made.int().numpy().astype(np.int64)
     return keep
 
 

@@ -1,0 +1,75 @@
+"""The QONNX export: QONNX's executor computes what the module does, also where Brevitas' own export does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from hwgen.export.qonnx import export
+from hwgen.frontend import load
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("qonnx")
+
+from qonnx.core.modelwrapper import ModelWrapper  # noqa: E402
+from qonnx.core.onnx_exec import execute_onnx  # noqa: E402
+
+from hwgen import nn as qnn  # noqa: E402
+from hwgen.nn.trace import to_ir  # noqa: E402
+from tests.nn.random_networks import random_network  # noqa: E402
+from tests.nn.running import integer_model, trained  # noqa: E402
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def activation(**options: Any) -> Any:
+    return qnn.QuantReLU(return_quant_tensor=True, **options)
+
+
+def two_layers(act: dict[str, Any], weights: dict[str, Any]) -> Any:
+    return torch.nn.Sequential(qnn.QuantIdentity(bit_width=4, return_quant_tensor=True), qnn.QuantConv2d(
+        2, 5, 3, padding=1, **weights), activation(**act), torch.nn.Flatten(), qnn.QuantLinear(180, 4, **weights))
+
+
+HARD: dict[str, Any] = {
+    "one unsigned bit": lambda: two_layers({"bit_width": 1}, {"weight_bit_width": 3}),
+    "floor weights": lambda: two_layers({"bit_width": 4}, {"weight_float_to_int_impl_type": "floor"}),
+    "ternary 0.7": lambda: two_layers({"bit_width": 4}, {
+        "weight_quant_type": "ternary", "weight_scaling_impl_type": "stats", "weight_threshold": 0.7}),
+    "binary weights": lambda: two_layers({"bit_width": 4}, {"weight_quant_type": "binary", "weight_bit_width": 1}),
+}
+
+
+def check(model: Any, x: Any, folder: Path) -> None:
+    """Executor and module agree on real outputs; the file read again has the integers of the traced graph."""
+    graph = to_ir(model, (1, *x.shape[1:]))
+    made = export(graph)
+    with torch.no_grad():
+        expected = model(x).numpy()
+    wrapper = ModelWrapper(made)
+    for frame, wanted in zip(x.numpy(), expected, strict=True):
+        (y,) = execute_onnx(wrapper, {graph.inputs[0]: frame[None]}).values()
+        assert np.abs(y[0] - wanted).max() <= 1e-4
+    onnx.save(made, folder / "model.onnx")
+    again = load(folder / "model.onnx").graph
+    outputs = [m.decode(m.run(m.encode({g.inputs[0]: x.numpy()}))) for g in (graph, again) for m in [integer_model(g)]]
+    assert all(np.array_equal(a, b) for a, b in zip(outputs[0].values(), outputs[1].values(), strict=True))
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_cases_that_brevitas_exports_wrongly(case: str, tmp_path: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(4, 2, 6, 6)
+    check(trained(HARD[case](), x), x, tmp_path)
+
+
+def test_random_networks(tmp_path: Path, seed: int) -> None:
+    for offset in range(8):
+        torch.manual_seed(seed + offset)
+        model, shape, _ = random_network(seed + offset)
+        x = torch.randn(4, *shape)
+        check(trained(model, x), x, tmp_path)
