@@ -7,7 +7,7 @@ import numpy as np
 from hwgen.errors import HwgenError
 from hwgen.exact.expression import Expression
 from hwgen.exact.quantizer import Quantizer
-from hwgen.exact.view import Site, View
+from hwgen.exact.view import Site, View, moved_positions
 from hwgen.ir.tensor import Array, Tensor
 
 
@@ -35,12 +35,28 @@ def _channels(parameter: Tensor, view: View, channels: int, site: Site) -> Tenso
     if array.shape[0] == array.size == channels == view.shape[0] and len(view.shape) > 1:
         return Tensor(array.reshape(channels))
     flat = np.broadcast_to(array, view.shape).reshape(-1)
+    if view.moves:
+        return Tensor(_gathered(flat, moved_positions(view, site) % channels, channels, site))
     index = view.source_index()
     rows = (flat if index is None else flat[index]).reshape(-1, channels)
     if not _constant(rows):
-        raise HwgenError("per-pixel", site.name, "a scale, offset or threshold differs from pixel to pixel of a "
-                         "channel", "Use one per tensor or per channel.")
+        raise _per_pixel(site)
     return Tensor(rows[0])
+
+
+def _gathered(flat: Array, channel: Array, channels: int, site: Site) -> Array:
+    """(channels,) what all elements of each channel of the source have; a channel that none is of: what any has."""
+    first = np.full(channels, -1)
+    first[channel[::-1]] = np.arange(flat.size)[::-1]
+    chosen = flat[np.where(first < 0, 0, first)]
+    if any(x is not y and x != y for x, y in zip(flat, chosen[channel], strict=True)):
+        raise _per_pixel(site)
+    return np.asarray(chosen)
+
+
+def _per_pixel(site: Site) -> HwgenError:
+    return HwgenError("per-pixel", site.name, "a scale, offset or threshold differs from pixel to pixel of a channel",
+                      "Use one per tensor or per channel.")
 
 
 def _constant(rows: Array) -> bool:

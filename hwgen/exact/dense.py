@@ -11,7 +11,7 @@ from hwgen.errors import HwgenError
 from hwgen.exact.expression import affine
 from hwgen.exact.grid import on_grid
 from hwgen.exact.surd import Surd
-from hwgen.exact.view import Site, View, linear
+from hwgen.exact.view import Site, View, linear, settled
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, IntType
 from hwgen.ops.matmul import MatMul
@@ -25,7 +25,7 @@ def fold_dense(weight: Tensor, scale: Tensor, zero_point: Tensor, bias: Tensor |
     x[k] = s[k] a[k] + o[k] and W[m, k] = row[m] column[k] w[m, k]; column[k] s[k] = common * n[k] with integers n[k],
     which join the weights; the o[k] and the bias make the offset.
     """
-    view = on_grid(view, site)
+    view = settled(on_grid(view, site), site)
     stage = linear(view, site)
     if len(view.shape) != 1:
         raise HwgenError("matrix-activation", site.name, f"its input has the shape {view.shape}; a dense layer takes "

@@ -44,7 +44,7 @@ def on_grid(view: View, site: Site) -> View:
     zero = Tensor(np.full(site.channels(view.source), Fraction(0), dtype=object))
     quantizer = UniformQuantizer(kind, every, zero, Rounding.HALF_EVEN)
     output = site.emit_inner(Step(expression, quantizer), view.source, "activation")
-    return View(output, view.shape, Expression((affine(step, Fraction(0)),)), view.order)
+    return View(output, view.shape, Expression((affine(step, Fraction(0)),)), view.order, moves=view.moves)
 
 
 def _values(expression: Expression, channels: int, low: int, high: int, site: Site) -> Array:

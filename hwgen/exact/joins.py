@@ -14,7 +14,7 @@ from hwgen.exact.curves import JoinKind, JoinStage
 from hwgen.exact.expression import AffineStage, Expression, affine
 from hwgen.exact.grid import on_grid
 from hwgen.exact.surd import Real, sign
-from hwgen.exact.view import IDENTITY, Site, View, channels_last_order, linear
+from hwgen.exact.view import IDENTITY, Site, View, channels_last_order, linear, settled
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ops.add import Add
 from hwgen.ops.concat import Concat
@@ -23,7 +23,7 @@ from hwgen.ops.scaled_add import ScaledAdd
 
 def of_one_source(kind: JoinKind, a: View, b: View) -> View | None:
     """The join as an expression of the integers that both views share; None where their sources differ."""
-    if a.source != b.source or a.shape != b.shape or a.indices or b.indices:
+    if a.source != b.source or a.shape != b.shape or a.moves != b.moves or a.indices or b.indices:
         return None
     if not np.array_equal(a.positions(), b.positions()):
         return None
@@ -45,7 +45,7 @@ def fold_add(a: View, b: View, sign_of_b: int, site: Site) -> View:
     joined = of_one_source("add" if sign_of_b > 0 else "sub", a, b)
     if joined is not None:
         return joined
-    a, b = on_grid(a, site), on_grid(b, site)
+    a, b = (settled(on_grid(view, site), site) for view in (a, b))
     first, second = linear(a, site), linear(b, site)
     _same_layout([a, b], site)
     m1, m2, common = _multipliers(first.scale.array, second.scale.array * sign_of_b, site)
@@ -55,7 +55,7 @@ def fold_add(a: View, b: View, sign_of_b: int, site: Site) -> View:
 
 def fold_concat(views: Sequence[View], site: Site) -> View:
     """The integers side by side; each channel keeps its own scale and offset."""
-    views = [on_grid(view, site) for view in views]
+    views = [settled(on_grid(view, site), site) for view in views]
     stages = [linear(view, site) for view in views]
     if any(not np.array_equal(view.positions(), channels_last_order(view.shape)) for view in views):
         raise HwgenError("layout", site.name, "it joins along another axis than the channels of a map, or its inputs "

@@ -33,7 +33,7 @@ def fold_top(view: View, k: int, keepdims: bool, site: Site) -> View:
 def _shared_scale(scores: View, site: Site) -> Array | None:
     """The offsets in units of the scale that all classes share; None where there is no such scale."""
     stage = linear(scores, site) if scores.host or scores.indices else scores.expression.affine
-    if stage is None or scores.order is not None or len(scores.shape) != 1:
+    if stage is None or scores.order is not None or scores.moves or len(scores.shape) != 1:
         return None
     scales, offsets = (np.broadcast_to(t.array, scores.shape) for t in (stage.scale, stage.offset))
     shared = all(s == scales[0] for s in scales[1:]) and sign(scales[0]) > 0

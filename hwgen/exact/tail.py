@@ -14,7 +14,7 @@ import numpy as np
 from hwgen.errors import HwgenError
 from hwgen.exact.curves import JoinStage
 from hwgen.exact.expression import AffineStage, Stage
-from hwgen.exact.view import IDENTITY, Site, View
+from hwgen.exact.view import IDENTITY, Site, View, settled
 from hwgen.host import HostStep
 from hwgen.ir.tensor import Array, Tensor
 
@@ -25,7 +25,7 @@ def on_host(step: HostStep, views: Sequence[View], shape: tuple[int, ...], site:
         source = next(view.source for view in views if view.host)
         raise HwgenError("float-input", site.name, f"the input '{source}' reaches it without a quantizer",
                          "Put a quantizer on the input, or type it: --input-type uint8 --input-scale 1/255.")
-    first, *others = (started(view) for view in views)
+    first, *others = (started(settled(view, site)) for view in views)
     if any(view.source != first.source for view in others):
         raise HwgenError("host-tail", site.name, "it joins values of two streams after an op that only the host "
                          "computes", "Join the values before that op, or make them two outputs of the model.")

@@ -2,8 +2,9 @@
 
 value = expression(integer), element k of the value (in its own memory order) being element order[k] of the integer
 source; or, with a tail (hwgen.exact.tail), what the host makes of the source. Integers of maps lie channels last,
-(H, W, C), whatever order the foreign graph has: layout ops only change `order`. A view with `host` set has no integers
-yet: its source is a graph input, still real.
+(H, W, C), whatever order the foreign graph has: layout ops only change `order`. Ops that move pixels wait in `moves`
+(hwgen.exact.layout) until something needs the integers where they shall be. A view with `host` set has no integers yet:
+its source is a graph input, still real.
 """
 
 from __future__ import annotations
@@ -26,9 +27,23 @@ IDENTITY = Expression((affine(Fraction(1), Fraction(0)),))
 
 
 @dataclass(frozen=True)
+class Move:
+    """An integer op that only moves, repeats or drops elements.
+
+    name, output: of the quantized node that asks for it; role: what is added to them where it is a part of that node.
+    """
+
+    op: Op
+    name: str
+    output: str
+    role: str = ""
+
+
+@dataclass(frozen=True)
 class View:
     """source: the integer value, or the graph input where `host`; shape: of the viewed real value.
 
+    moves: what is still to be done to the source; `order` counts as if it were done.
     scores: after a softmax the view before it, which ranks the classes alike.
     """
 
@@ -37,6 +52,7 @@ class View:
     expression: Expression = IDENTITY
     order: Tensor | None = None
     host: bool = False
+    moves: tuple[Move, ...] = ()
     tail: tuple[HostStep, ...] = ()
     scores: View | None = None
     indices: bool = False
@@ -64,6 +80,15 @@ class View:
         moved = self._moved(shape, lambda a: a.transpose(permutation))
         return replace(moved, order=None if plain else Tensor(order))
 
+    def picked(self, shape: tuple[int, ...], index: Array) -> View:
+        """Elements index[k] of the flattened view, as another shape; parameters stay per channel where they are."""
+        if self.tail:
+            taken = self.reshaped((int(np.prod(self.shape)),))._appended(HostStep.of("take", index=Tensor(index)),
+                                                                        (index.size,))
+            return taken.reshaped(shape)
+        expression = self.expression.mapped(lambda tensor: _picked(tensor, self.shape, shape, index))
+        return replace(self, shape=shape, expression=expression, order=Tensor(self.positions()[index]))
+
     def _appended(self, step: HostStep, shape: tuple[int, ...]) -> View:
         tail = (*self.tail, replace(step, inputs=(len(self.tail),)))
         return replace(self, shape=shape, tail=tail, scores=None)
@@ -83,12 +108,24 @@ class View:
 
     def quantized(self, output: str) -> View:
         """The view of this value after a quantizer that keeps its layout."""
-        return View(output, self.shape, order=self.order)
+        return View(output, self.shape, order=self.order, moves=self.moves)
 
     def channels_last(self) -> View:
         """The view with its source's elements laid channels last: for a source that is yet to be made."""
         order = channels_last_order(self.shape)
         return replace(self, order=None if np.array_equal(order, np.arange(order.size)) else Tensor(order))
+
+
+def _picked(parameter: Tensor, old: tuple[int, ...], new: tuple[int, ...], index: Array) -> Tensor:
+    """A parameter of the elements index[k]; one a channel stays so where the channels that meet in one agree."""
+    array = parameter.array
+    if array.size == 1:
+        return parameter
+    if array.shape == (old[0], *(1,) * (len(old) - 1)):
+        sources = [np.unique(row) for row in (index // int(np.prod(old[1:]))).reshape(new[0], -1)]
+        if all(x == array.flat[row[0]] for row in sources for x in array.flat[row]):
+            return Tensor(array.flat[[row[0] for row in sources]].reshape(-1, *(1,) * (len(new) - 1)))
+    return Tensor(np.broadcast_to(array, old).reshape(-1)[index].reshape(new))
 
 
 def map_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -115,8 +152,36 @@ def map_view(view: View, site: Site) -> View:
     if len(view.shape) not in (2, 3) or not np.array_equal(view.positions(), channels_last_order(view.shape)):
         raise HwgenError("layout", site.name, f"its input of shape {view.shape} is not a map in the model's own layout",
                          "Remove the transpose or reshape before it.")
+    view = settled(view, site)
     flat = view if len(view.shape) == 3 else view.reshaped((view.shape[0], 1, view.shape[1]))
     return replace(flat, expression=flat.expression.mapped(lambda t: _channel_parameter(t, flat.shape, site)))
+
+
+def settled(view: View, site: Site) -> View:
+    """The view with its moves made."""
+    source = view.source
+    for move in view.moves:
+        source = site.emit_move(move, source)
+    return replace(view, source=source, moves=())
+
+
+def without_dropped_channels(view: View, site: Site) -> View:
+    """Its moves made where they drop whole channels of the source, so that nothing computes these."""
+    if not view.moves:
+        return view
+    channels = site.channels(view.source)
+    return settled(view, site) if len(np.unique(moved_positions(view, site) % channels)) < channels else view
+
+
+def moved_positions(view: View, site: Site) -> Array:
+    """For each element of the flattened view, its position in the source before the moves."""
+    if not view.moves:
+        return view.positions()
+    shape = site.shape(view.source)
+    index = np.arange(int(np.prod(shape))).reshape(1, *shape)
+    for move in view.moves:
+        (index,) = move.op.run(index)
+    return np.asarray(index.reshape(-1)[view.positions()])
 
 
 def _channel_parameter(parameter: Tensor, shape: tuple[int, ...], site: Site) -> Tensor:
@@ -148,6 +213,9 @@ class Site(Protocol):
     def output(self) -> str:
         """The name of the node's output value."""
 
+    def shape(self, source: str) -> tuple[int, ...]:
+        """The shape of an integer value."""
+
     def channels(self, source: str) -> int:
         """The last axis of an integer value."""
 
@@ -159,6 +227,9 @@ class Site(Protocol):
 
     def emit_inner(self, op: Op, source: str, role: str) -> str:
         """Append an integer node before this site's own; returns its output value."""
+
+    def emit_move(self, move: Move, source: str) -> str:
+        """Make the move, once for all that need it; returns its output value."""
 
     def open_port(self, view: View, quantizer: Quantizer) -> None:
         """Make this site's output a graph input of integers, quantized on the host from `view`."""

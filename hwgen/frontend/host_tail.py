@@ -10,10 +10,11 @@ from hwgen.errors import HwgenError
 from hwgen.frontend.attributes import listing
 from hwgen.ir.graph import Graph, Node
 from hwgen.ops.quantized import Dense, MultiThreshold, Quant, Softmax
+from hwgen.ops.quantized_layout import ConvTranspose
 from hwgen.ops.quantized_maps import Conv, Trunc
 
 QUANTIZERS = (Quant, MultiThreshold, Trunc)
-LAYERS = (Dense, Conv)
+LAYERS = (Dense, Conv, ConvTranspose)
 
 
 def refuse_without_quantizers(graph: Graph) -> None:

@@ -11,6 +11,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 from hwgen.errors import HwgenError
 from hwgen.frontend import (
     activations,
+    conv_transpose,
     curves,
     dense,
     elementwise,
@@ -18,11 +19,13 @@ from hwgen.frontend import (
     host_tail,
     integers,
     joins,
+    layout,
     maps,
     outputs,
     qcdq,
     qonnx,
     qop,
+    resize,
     shapes,
     trunc,
 )
@@ -36,9 +39,11 @@ from hwgen.ir.graph import Graph, Op, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, IntType, full_range
 from hwgen.ops.quantized import Dense, MultiThreshold, Quant
+from hwgen.ops.quantized_layout import ConstantPad, ConvTranspose
 from hwgen.ops.quantized_maps import Concat, Conv, Join, MapOp, Trunc
 
-READERS = (activations, curves, dense, elementwise, finn, joins, maps, outputs, qcdq, qonnx, qop, shapes, trunc)
+READERS = (activations, conv_transpose, curves, dense, elementwise, finn, joins, layout, maps, outputs, qcdq, qonnx,
+           qop, resize, shapes, trunc)
 INTEGER_INPUTS: dict[int, IntType] = {TensorProto.UINT8: full_range(8, False), TensorProto.INT8: full_range(8, True),
                                      TensorProto.UINT16: full_range(16, False), TensorProto.INT16: full_range(16, True)}
 MAX_FRAME = 1 << 24
@@ -260,7 +265,7 @@ def refuse_unquantized_inputs(graph: Graph) -> None:
         source = next((float_from[name] for name in node.inputs if name in float_from), None)
         if source is None or isinstance(node.op, Quant | MultiThreshold):
             continue
-        if isinstance(node.op, Dense | MapOp | Join | Concat | Trunc):
+        if isinstance(node.op, Dense | MapOp | Join | Concat | Trunc | ConvTranspose | ConstantPad):
             raise HwgenError("unquantized-input", node.name,
                              f"graph input {source} reaches {meeting(node.op)} as a float, with no quantizer between "
                              "them", "Give --input-type and --input-scale, for example uint8 and 1/255, or export the "
@@ -270,4 +275,4 @@ def refuse_unquantized_inputs(graph: Graph) -> None:
 
 def meeting(op: Op) -> str:
     """What a float must not reach."""
-    return "its weights" if isinstance(op, Dense | Conv) else f"this {op.label}"
+    return "its weights" if isinstance(op, Dense | Conv | ConvTranspose) else f"this {op.label}"

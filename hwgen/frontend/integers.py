@@ -21,7 +21,7 @@ from hwgen.ir.types import full_range
 from hwgen.ops.quantized import Elementwise, ElementwiseKind, Quant
 
 MOVES = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Gather", "MaxPool", "NhwcMaxPool",
-         "GlobalMaxPool", "Slice", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Concat", "Dropout"}
+         "GlobalMaxPool", "Slice", "Split", "Pad", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Concat", "Dropout"}
 KEEP_CHANNELS = {"Identity", "MaxPool", "GlobalMaxPool", "Dropout"}
 READS = {"DequantizeLinear", "Clip", "Cast", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "TopK",
          "ArgMax"}
@@ -68,7 +68,7 @@ def follow(context: Context, node: NodeProto) -> None:
     if kind is None:
         return
     if node.op_type in MOVES or (node.op_type in {*CAN_WRAP, "Relu"} and kind == UNIT):
-        context.integers[str(node.output[0])] = kind
+        context.integers.update((str(name), kind) for name in node.output if name)
 
 
 def dequantized(context: Context, node: NodeProto, index: int, scale: Array, zero: Array) -> Value:

@@ -24,7 +24,7 @@ from hwgen.exact.quantizer import CountQuantizer, Quantizer, UniformQuantizer
 from hwgen.exact.ranking import fold_top
 from hwgen.exact.surd import reciprocal, sqrt
 from hwgen.exact.tail import on_host
-from hwgen.exact.view import Site, View, refuse_tail
+from hwgen.exact.view import Site, View, refuse_tail, without_dropped_channels
 from hwgen.host import HostStep
 from hwgen.ir.graph import Level, Op, Value
 from hwgen.ir.tensor import Array, Tensor
@@ -79,6 +79,7 @@ def close(view: View, quantizer: Quantizer, site: Site) -> View:
         site.open_port(view, quantizer)
         return view.channels_last().quantized(site.output)
     refuse_tail(view, site)
+    view = without_dropped_channels(view, site)
     site.emit(Step(*per_channel(view, quantizer, site)), view.source)
     return view.quantized(site.output)
 

@@ -15,9 +15,10 @@ from hwgen.errors import HwgenError
 from hwgen.exact.decode import decode_of, order_of
 from hwgen.exact.encode import encode_of, stream_order
 from hwgen.exact.quantizer import Quantizer
-from hwgen.exact.view import View, map_shape
+from hwgen.exact.view import Move, View, map_shape, moved_positions, settled
 from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Node, Op, Value
+from hwgen.ir.tensor import Tensor
 from hwgen.ops.integer import int_type
 from hwgen.ops.quantized import QuantizedOp
 
@@ -27,15 +28,19 @@ def fold_scales(graph: Graph) -> Graph:
     builder = GraphBuilder(graph.name, Level.INTEGER)
     shapes = {name: graph.values[name].shape for name in graph.inputs}
     views = {name: View(name, shape, host=True) for name, shape in shapes.items()}
+    moved: dict[tuple[str, Move], str] = {}
     pending: dict[str, tuple[str, ...]] = {name: () for name in graph.inputs}
     for node in graph.nodes:
         assert isinstance(node.op, QuantizedOp)
         site = _Site(node, builder, shapes, tuple(name for value in node.inputs for name in pending[value]),
-                     graph.values)
+                     graph.values, moved)
         view = views[node.outputs[0]] = node.op.fold_all([views[name] for name in node.inputs], site)
-        if view.order is not None and view.source == site.output:
-            builder.orders[view.source] = view.order
+        if (view.order is not None or view.moves) and view.source == site.output:
+            builder.orders[view.source] = Tensor(moved_positions(view, site))
         pending[node.outputs[0]] = () if site.emitted else site.origin
+    for node in graph.nodes:
+        if node.outputs[0] in graph.outputs:
+            views[node.outputs[0]] = settled(views[node.outputs[0]], _Site(node, builder, shapes, (), graph.values, moved))
     ports = [_output_port(graph.values[name], views[name], pending[name], builder.values) for name in graph.outputs]
     builder.ports.update({port.name: port for port in ports})
     return builder.build(list(dict.fromkeys(port.value for port in ports)))
@@ -50,6 +55,7 @@ class _Site:
     shapes: Mapping[str, tuple[int, ...]]
     before: tuple[str, ...]
     taken: Collection[str]
+    moved: dict[tuple[str, Move], str]
     emitted: bool = False
 
     @property
@@ -65,7 +71,10 @@ class _Site:
         return (*self.before, self.node.name)
 
     def channels(self, source: str) -> int:
-        return self.builder.values[source].shape[-1]
+        return self.shape(source)[-1]
+
+    def shape(self, source: str) -> tuple[int, ...]:
+        return self.builder.values[source].shape
 
     def range(self, source: str) -> tuple[int, int]:
         kind = int_type(self.builder.values[source])
@@ -81,6 +90,17 @@ class _Site:
             output += "_"
         self.builder.add(f"{self.name}_{role}", op, [source], [output], (self.name,))
         return output
+
+    def emit_move(self, move: Move, source: str) -> str:
+        if (source, move) not in self.moved:
+            role, copies = f"_{move.role}" if move.role else "", sum(other == move for _, other in self.moved)
+            output = f"{move.output}{role}"
+            while output in self.builder.values or (role and output in self.taken):
+                output += "_moved"
+            name = f"{move.name}{role}_{copies + 1}" if copies else f"{move.name}{role}"
+            self.builder.add(name, move.op, [source], [output], (move.name,))
+            self.moved[source, move] = output
+        return self.moved[source, move]
 
     def open_port(self, view: View, quantizer: Quantizer) -> None:
         if view.source in self.builder.ports:

@@ -32,8 +32,9 @@ from hwgen.ops.quantized import (
     Transpose,
 )
 from hwgen.ops.quantized_curves import Curve, Product
+from hwgen.ops.quantized_layout import ConstantPad, ConvTranspose, MoveOp
 from hwgen.ops.quantized_maps import Concat, Join, MapOp, Trunc
-from hwgen.reference import float32, host
+from hwgen.reference import float32, host, layout
 from hwgen.reference.ball import Ball, rational
 from hwgen.reference.exact_curves import curve, product
 from hwgen.reference.exact_maps import bend, concat, on_map
@@ -85,7 +86,7 @@ def run(graph: Graph, inputs: Mapping[str, Array]) -> ExactResult:
     integers: dict[str, Array] = {}
     for node in graph.nodes:
         x, output = untouched.get(node.inputs[0]), node.outputs[0]
-        if x is not None and isinstance(node.op, Reshape | Transpose):
+        if x is not None and isinstance(node.op, Reshape | Transpose | MoveOp):
             untouched[output] = move(node.op, x)
         if x is not None and isinstance(node.op, Quant) and host.decides_in_float32(node.op, x):
             integers[output] = host.quantize(node.op, x)
@@ -98,7 +99,7 @@ def run(graph: Graph, inputs: Mapping[str, Array]) -> ExactResult:
 def step(node: Node, inputs: list[Result], integers: dict[str, Array]) -> Result:
     """The value of one node; integers are noted where they exist."""
     op, x = node.op, inputs[0]
-    if isinstance(op, Reshape | Transpose):
+    if isinstance(op, Reshape | Transpose | MoveOp):
         return x.moved(partial(move, op))
     if isinstance(op, TopK):
         scores = x.scores if isinstance(x, Floats) else x
@@ -129,8 +130,10 @@ def join(op: Join | Product | Concat, balls: list[Ball]) -> Ball:
     return first.joined(second.negated() if op.subtract else second)
 
 
-def move(op: Reshape | Transpose, array: Array) -> Array:
-    """A reshape or transpose of every frame."""
+def move(op: Reshape | Transpose | MoveOp, array: Array) -> Array:
+    """A reshape or transpose of every frame, or the like."""
+    if isinstance(op, MoveOp):
+        return layout.moved(op, array)
     if isinstance(op, Reshape):
         return array.reshape(array.shape[0], *op.shape)
     return array.transpose(0, *(axis + 1 for axis in op.permutation))
@@ -152,6 +155,10 @@ def real(op: Op, x: Ball) -> Ball:
         return bend(op, x)
     if isinstance(op, Curve):
         return curve(op, x)
+    if isinstance(op, ConstantPad):
+        return layout.exact_padded(op, x)
+    if isinstance(op, ConvTranspose):
+        return layout.exact_conv_transpose(op, x)
     raise TypeError(f"no exact semantics for {op.label}")
 
 

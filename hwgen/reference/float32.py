@@ -31,7 +31,9 @@ from hwgen.ops.quantized import (
     Transpose,
 )
 from hwgen.ops.quantized_curves import Curve, Product
+from hwgen.ops.quantized_layout import ConstantPad, ConvTranspose, Crop, PixelShuffle, Resize, SpaceToDepth
 from hwgen.ops.quantized_maps import AveragePool, Concat, Conv, Join, MapOp, MaxPool, Trunc
+from hwgen.reference import layout
 from hwgen.reference.windows import as_map, convolve, taps
 from hwgen.rounding import Rounding
 
@@ -77,13 +79,20 @@ def execute(node: Node, inputs: list[Array]) -> Array:
     rules: dict[type, Callable[..., Array]] = {
         Relu: relu, Elementwise: elementwise, BatchNorm: batch_norm, Dense: dense, Reshape: reshape,
         Transpose: transpose, Softmax: softmax, TopK: top, Clip: clip, LeakyRelu: leaky_relu, Conv: on_map,
-        MaxPool: on_map, AveragePool: on_map, Join: join, Concat: concat, Curve: curve, Product: product}
+        MaxPool: on_map, AveragePool: on_map, Join: join, Concat: concat, Curve: curve, Product: product,
+        Resize: layout.moved, PixelShuffle: layout.moved, SpaceToDepth: layout.moved, Crop: layout.moved,
+        ConstantPad: pad, ConvTranspose: layout.float32_conv_transpose}
     return partial(rules[type(node.op)], node.op)(*inputs)
 
 
 def has_float_weights(op: Op) -> bool:
     """Whether it is a layer of the host's tail."""
-    return isinstance(op, Dense | Conv) and op.weight.is_float
+    return isinstance(op, Dense | Conv | ConvTranspose) and op.weight.is_float
+
+
+def pad(op: ConstantPad, x: Array) -> Array:
+    """A border of one float32 number."""
+    return layout.padded(op, x, single(op.value).item())
 
 
 def relu(op: Relu, x: Array) -> Array:
