@@ -61,7 +61,7 @@ def build(path: Path, model: ModelProto, options: ImportOptions) -> Imported:
     stored = {str(tensor.name): tensor for tensor in model.graph.initializer}
     refuse_unsupported(context, nodes, set(stored))
     used = {name for node in nodes for name in node.input} | context.outputs
-    for name in sorted(used & set(stored)):
+    for name in sorted((used & set(stored)) - resize.absent(context, nodes, stored)):
         context.set_constant(Constant(name, array_of(stored[name])))
     for info in model.graph.input:
         if info.name not in stored:

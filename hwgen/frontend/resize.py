@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor
 from typing import TypeVar
 
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto
 
 from hwgen.frontend import attributes
 from hwgen.frontend.attributes import problem
@@ -65,6 +65,17 @@ def resize_by_mode(context: Context, node: NodeProto) -> None:
         sizes = over_axes(node, value, context.sizes(node, 3), given, [1, *value.shape])
     resize(context, node, sizes, attributes.text(node, "coordinate_transformation_mode", "half_pixel"),
            attributes.text(node, "nearest_mode", "round_prefer_floor"))
+
+
+def absent(context: Context, nodes: Sequence[NodeProto], stored: Mapping[str, TensorProto]) -> set[str]:
+    """Stored tensors of no elements that only Resize reads: its way to leave an input out, which they become."""
+    empty = {name for name, tensor in stored.items() if list(tensor.dims) == [0]}
+    read = {name for node in nodes for name in node.input if node.op_type != "Resize"} | context.outputs
+    for node in nodes:
+        for index, name in enumerate(node.input):
+            if index and name in empty - read:
+                node.input[index] = ""
+    return empty - read
 
 
 def by_scales(node: NodeProto, value: Value, scales: list[float], axes: list[int] | None = None) -> list[int]:
