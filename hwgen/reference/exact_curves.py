@@ -15,9 +15,9 @@ import numpy as np
 from hwgen.ops.quantized_curves import Curve
 from hwgen.reference.ball import Ball, objects
 
-CURVE_BITS = 192
-GUARD = 64
-WORK = CURVE_BITS + GUARD
+WORK = 256
+SLACK = 32
+"""Bits of the radius in units of 2^-WORK, relative to values above one: a thousand times the largest error there is."""
 ONE = 1 << WORK
 Scaled = Callable[[int], int]
 
@@ -27,13 +27,11 @@ def curve(op: Curve, x: Ball) -> Ball:
     function = FUNCTIONS[op.name]
     low, high = (x.n, x.n) if x.e is None else (x.n - x.e, x.n + x.e)
     known = {n: function((n << WORK) // x.d) for n in {*low.ravel().tolist(), *high.ravel().tolist()}}
-    slack = 1 << (GUARD // 2)
-    exact = x.e is None and not any(low.ravel().tolist())
+    known_exactly = (low == 0) & (high == 0) & (op.name != "softplus")
     first, last = (objects([known[n] for n in end.ravel().tolist()], x.n.shape) for end in (low, high))
     middle = (first + last) // 2
-    zero = (low == 0) & (high == 0)
-    radius = np.where(zero & (op.name != "softplus"), 0, last - middle + slack)
-    return Ball(middle, ONE, None if exact and op.name != "softplus" else np.asarray(radius, dtype=object))
+    radius = np.where(known_exactly, 0, last - middle + (np.abs(last) >> (WORK - SLACK)) + (1 << SLACK))
+    return Ball(middle, ONE, None if bool(known_exactly.all()) else np.asarray(radius, dtype=object))
 
 
 def product(x: Ball, y: Ball) -> Ball:
