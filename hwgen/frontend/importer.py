@@ -238,7 +238,10 @@ def constant_inputs(context: Context, node: NodeProto) -> list[AnyConstant | Non
 
 
 def finish(context: Context, output_names: list[str]) -> Imported:
-    """Check what only the whole graph shows, and close it."""
+    """Check what only the whole graph shows, and close it. Constant outputs beside computed ones are left out."""
+    computed = [name for name in output_names if name not in context.constants]
+    context.notes.constants = [name for name in output_names if computed and name not in computed]
+    output_names = computed or output_names
     for name in output_names:
         if name in context.constants or context.alias.get(name) in context.builder.inputs:
             raise HwgenError("constant-output", name, "this graph output does not depend on any computation",

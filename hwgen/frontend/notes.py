@@ -22,7 +22,10 @@ SHOWN = 3
 
 @dataclass
 class Notes:
-    """rounded, unsigned_bits, pools, ties: names of nodes. clipped, negative: name, elements clipped, all elements."""
+    """rounded, unsigned_bits, pools, ties: names of nodes; constants: of graph outputs.
+
+    clipped, negative: name, elements clipped, all elements.
+    """
 
     rounded: list[str] = field(default_factory=list)
     clipped: list[tuple[str, int, int]] = field(default_factory=list)
@@ -30,6 +33,7 @@ class Notes:
     unsigned_bits: list[str] = field(default_factory=list)
     pools: list[str] = field(default_factory=list)
     ties: list[str] = field(default_factory=list)
+    constants: list[str] = field(default_factory=list)
 
     def constant(self, name: str, ratio: Array, kind: IntType, mode: Rounding, *, brevitas: bool) -> None:
         """Weights that their quantizer rounds; ratio: in steps, the zero point added. A bias is left alone."""
@@ -65,6 +69,8 @@ class Notes:
         if self.ties:
             yield (f"{_some(self.ties)}: QuantizeLinear adds its odd zero point after the rounding, in training it is "
                    "added before: inputs on ties get the other level; Brevitas' QONNX export keeps the order")
+        if self.constants:
+            yield f"{_some(self.constants)}: constant graph outputs, left out"
 
 
 DIALECTS = {"brevitas": ("is read as an unsigned 1-bit quantizer {0, scale}", "spec"),

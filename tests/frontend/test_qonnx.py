@@ -267,6 +267,14 @@ def test_warns_of_weights_that_are_clipped(large: int, bits: float, warned: bool
                      if warned else ())
 
 
+def test_constant_outputs_are_left_out(tmp_path: Path) -> None:
+    """Brevitas exports a QuantTensor as its value, scale, zero point and bit width."""
+    made = model([quant("x", "y")], {"scale": 0.5, "zero": 0.0, "bits": 4.0}, outputs=("y", "scale", "bits"))
+    result = imported(made, tmp_path)
+    assert result.graph.outputs == ("y",)
+    assert result.warnings == ("scale, bits: constant graph outputs, left out",)
+
+
 def test_an_unknown_dialect_is_refused() -> None:
     with pytest.raises(HwgenError, match=r"dialect: finn: this is no dialect of QONNX. Use brevitas or spec."):
         ImportOptions(dialect="finn")
