@@ -87,6 +87,9 @@ def by_scales(node: NodeProto, value: Value, scales: list[float], axes: list[int
         if exact == 0 or 1 not in (exact.numerator, exact.denominator):
             raise problem(node, "unsupported-form", f"it resizes by {scale:g}", "Only whole factors are supported, and "
                           "powers of two below 1.")
+        if (old * exact).denominator != 1:
+            raise problem(node, "unsupported-form", f"{old} pixels are not divisible by {1 / exact}",
+                          "Resize by a divisor of the size.")
         sizes.append(int(old * exact))
     return sizes
 
