@@ -34,6 +34,10 @@ class IntegerOp(Op):
         """
         return None
 
+    def parts(self) -> Sequence[tuple[int, IntegerOp]]:
+        """(factor, op) such that this op's output is the sum of factor * op's; none where that would cost more."""
+        return ()
+
     def prepared(self, where: str) -> tuple[Sequence[IntegerOp | None], IntegerOp]:
         """What computes each input first (no ops: nothing does), and the op on the results: what kernels can do.
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from hwgen.exact.common_factors import split_columns
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BipolarType, IntType, Type
@@ -65,6 +66,12 @@ class MatMul(IntegerOp):
             flat: Array = np.matmul(vectors.reshape(-1, matrix.shape[0]), matrix)  # one product, not one a position
             return flat.reshape(*vectors.shape[:-1], matrix.shape[1])
         return multiply
+
+    def parts(self) -> Sequence[tuple[int, MatMul]]:
+        """Narrow weights, where all are multiples of a few numbers (hwgen.exact.common_factors)."""
+        return [(factor, MatMul(Tensor.of_ints(narrow.ravel().tolist(), narrow.shape),
+                                IntType(int(narrow.min()), int(narrow.max()))))
+                for factor, narrow in split_columns(self.weight.array)]
 
     @property
     def bipolar_weights(self) -> bool:

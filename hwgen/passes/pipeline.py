@@ -11,6 +11,7 @@ from hwgen.passes.fold_scales import fold_scales
 from hwgen.passes.map_kernels import map_kernels
 from hwgen.passes.narrow_joins import narrow_joins
 from hwgen.passes.narrow_types import narrow_types
+from hwgen.passes.split_products import split_products
 from hwgen.passes.thresholds import thresholds
 
 Pass = Callable[[Graph], Graph]
@@ -20,6 +21,7 @@ TO_INTEGERS: tuple[tuple[str, Pass], ...] = (
     ("fold-scales", fold_scales),
     ("thresholds", thresholds),
     ("narrow-types", narrow_types),
+    ("split-products", split_products),
     ("narrow-joins", narrow_joins),
 )
 PASSES = (*TO_INTEGERS, ("map-kernels", map_kernels))

@@ -142,7 +142,7 @@ def test_check_executes_every_pass(tmp_path: Path, capsys: pytest.CaptureFixture
                                    monkeypatch: pytest.MonkeyPatch) -> None:
     words = build_words(str(DIGITS), "--board", "pynq", "--until", "lower", "--check", out=tmp_path)
     assert run(words) == 0
-    assert "7 checked by execution" in capsys.readouterr().out
+    assert "8 checked by execution" in capsys.readouterr().out
 
 
 def test_check_names_the_pass_that_changed_an_integer(tmp_path: Path, capsys: pytest.CaptureFixture[str],
@@ -184,7 +184,8 @@ def test_inspect_shows_passes_diffs_and_nodes(tmp_path: Path, capsys: pytest.Cap
         return capsys.readouterr().out
 
     assert [line.split()[0] for line in shown().splitlines()] == [
-        "import", "canonicalise", "fold-scales", "thresholds", "narrow-types", "narrow-joins", "map-kernels"]
+        "import", "canonicalise", "fold-scales", "thresholds", "narrow-types", "split-products", "narrow-joins",
+        "map-kernels"]
     assert shown("--after", "thresholds").count("= Threshold(") == 2
     assert shown("--diff", "thresholds").count("\n+_symbolic") == 2
     assert "fold-scales:" in shown("--node", "node_relu")
