@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 
 from hwgen.ir.graph import Op, Value
 from hwgen.ir.tensor import Array
-from hwgen.ir.types import BipolarType
+from hwgen.ir.types import BipolarType, IntType
 from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule, every_step
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.rom import style
-from hwgen.kernels.threshold_cost import column_keys, rom_of, skid
+from hwgen.kernels.threshold_cost import DEEP_WORDS, TIGHT_WORDS, column_keys, rom_of, skid
 from hwgen.ops.integer import int_type
 from hwgen.ops.table import Table
 from hwgen.ops.threshold import Threshold
 from hwgen.stream import Stream
 
-MAX_ENTRIES, MAX_WORDS = 1 << 12, 1 << 20
+MAX_ENTRIES, MAX_WORDS = 1 << 12, 1 << 18
 """Entries of a table, and of all channels' together."""
+MAX_STEP_WORDS = 1 << 14
+"""All channels' entries of a step function, beyond which comparators are cheaper in any case."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,12 @@ class TableUnit(Kernel):
     def accepts(cls, op: Op, inputs: Sequence[Value]) -> str | None:
         if not isinstance(op, Table | Threshold):
             return "it computes functions of one value only"
-        rows = op.values.shape[0] if isinstance(op, Table) else op.thresholds.shape[0]
+        rows, most = (op.values.shape[0], MAX_WORDS) if isinstance(op, Table) else (op.thresholds.shape[0],
+                                                                                    MAX_STEP_WORDS)
         entries = int_type(inputs[0]).levels
-        if entries > MAX_ENTRIES or rows * entries > MAX_WORDS:
-            return f"it takes inputs of up to {MAX_ENTRIES} values and {MAX_WORDS} for all channels, here are " \
-                   f"{entries} on {rows} channels"
+        if entries > MAX_ENTRIES or rows * entries > most:
+            return (f"it takes inputs of up to {MAX_ENTRIES} values and {most} for all channels, here are {entries} "
+                    f"on {rows} channels")
         return None
 
     @property
@@ -64,10 +68,7 @@ class TableUnit(Kernel):
 
     def tables(self) -> Array:
         """Outputs by channel and entry: (C, entries)."""
-        kind = self.input_type
-        span = np.array([-1, 1]) if isinstance(kind, BipolarType) else np.arange(kind.lo, kind.hi + 1)
-        (found,) = self.op.run(np.broadcast_to(span[:, None], (len(span), self.channels)))
-        return np.asarray(found.T)
+        return _tables(self.op, self.input_type, self.channels)
 
     def _words(self) -> Array:
         """Outputs by fold, lane and entry; one fold where all are equal."""
@@ -122,5 +123,14 @@ class TableUnit(Kernel):
         low = self.parameters()["LO"] % (1 << self.code_bits)
         carries = self.code_bits - (low & -low).bit_length() if low else 0
         own = Resources(lut=address + 2 + self.fold.pe * carries, ff=address + 1 + blocks)
-        roms = (rom_of(m, column_keys(m.words, self.output_type.bits)) for m in memories)
+        packed = TIGHT_WORDS if memories[0].depth <= TIGHT_WORDS else DEEP_WORDS
+        roms = (rom_of(m, column_keys(m.words, self.output_type.bits), packed) for m in memories)
         return sum(roms, own) + skid(width)
+
+
+@lru_cache(maxsize=16)
+def _tables(op: Table | Threshold, kind: IntType, channels: int) -> Array:
+    span = np.array([-1, 1]) if isinstance(kind, BipolarType) else np.arange(kind.lo, kind.hi + 1)
+    (found,) = op.run(np.broadcast_to(span[:, None], (len(span), channels)))
+    found.setflags(write=False)
+    return np.asarray(found.T)

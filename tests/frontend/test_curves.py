@@ -1,6 +1,6 @@
 """Activation functions between quantizers, alone and as torch decomposes them, from import to integers and to RTL.
 
-Judged by onnx.reference on the same graph: integers equal, but where the value lies within 1e-3 of a step of a decision.
+Judged by onnx.reference on the same graph: integers equal, but where a value lies within 1e-3 of a step of a decision.
 """
 
 from __future__ import annotations
@@ -70,8 +70,10 @@ CASES: dict[str, tuple[list[NodeProto], int]] = {
 
 def quantized(nodes: list[NodeProto], opset: int, out: float = OUT) -> ModelProto:
     """x, quantized to 8 bits, the nodes from d to f, quantized to 8 bits."""
-    before = [node("QuantizeLinear", ["x", "step", "point"], "q"), node("DequantizeLinear", ["q", "step", "point"], "d")]
-    after = [node("QuantizeLinear", ["f", "out", "point"], "r"), node("DequantizeLinear", ["r", "out", "point"], "y")]
+    before = [node("QuantizeLinear", ["x", "step", "point"], "q"),
+              node("DequantizeLinear", ["q", "step", "point"], "d")]
+    after = [node("QuantizeLinear", ["f", "out", "point"], "r"),
+             node("DequantizeLinear", ["r", "out", "point"], "y")]
     constants = {**CONSTANTS, "step": np.float32(STEP), "out": np.float32(out), "point": np.array(0, np.int8),
                  "nought": np.float32(0), "top": np.float32(6)}
     used = {name for n in [*before, *nodes, *after] for name in n.input}

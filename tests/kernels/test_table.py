@@ -63,7 +63,7 @@ def test_a_bipolar_input_has_two_entries() -> None:
 def test_refusals_say_why() -> None:
     wide = Value("a", (1,), full_range(13, signed=True))
     op = Threshold(Tensor([[3]]), Tensor([False]), IntType(0, 1))
-    assert TableUnit.accepts(op, [wide]) == ("it takes inputs of up to 4096 values and 1048576 for all channels, here "
+    assert TableUnit.accepts(op, [wide]) == ("it takes inputs of up to 4096 values and 16384 for all channels, here "
                                              "are 8192 on 1 channels")
     assert TableUnit.accepts(Identity(), [wide]) == "it computes functions of one value only"
 
