@@ -18,7 +18,8 @@ def as_map(array: Array) -> Array:
 def taps(array: Array, geometry: Geometry, border: object) -> Iterator[Array]:
     """For each element of the kernel, row by row, what it meets at every position: (frames, C, OH, OW)."""
     top, left, bottom, right = geometry.pads
-    padded = np.pad(array, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=border)  # type: ignore[call-overload]
+    edge = np.array(border, dtype=array.dtype)  # np.pad would make 64-bit integers of Python's own
+    padded = np.pad(array, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=edge)
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     rows = (padded.shape[2] - (kh - 1) * dh - 1) // sh + 1
     columns = (padded.shape[3] - (kw - 1) * dw - 1) // sw + 1
