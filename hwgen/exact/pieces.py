@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -61,6 +62,12 @@ class Decision:
         """The fewest and the most cuts that elements of each enclosure may reach."""
         return (np.searchsorted(self.doubles.high, x.low, side="left"),
                 np.searchsorted(self.doubles.low, x.high, side="right"))
+
+
+@lru_cache(maxsize=64)
+def decision_of(quantizer: Quantizer, index: int) -> Decision:
+    """The cuts of one channel, kept for the next call."""
+    return Decision(quantizer, index)
 
 
 def level_at(expression: Expression, decision: Decision, a: int, index: int) -> int:

@@ -15,7 +15,7 @@ from hwgen.ir.types import BipolarType, IntType
 from hwgen.kernels.base import Fold, Kernel, Memory, Resources, Schedule, every_step
 from hwgen.kernels.lanes import divisors
 from hwgen.kernels.rom import style
-from hwgen.kernels.threshold_cost import DEEP_WORDS, TIGHT_WORDS, column_keys, rom_of, skid
+from hwgen.kernels.threshold_cost import column_keys, rom_of, skid
 from hwgen.ops.integer import int_type
 from hwgen.ops.table import Table
 from hwgen.ops.threshold import Threshold
@@ -123,8 +123,8 @@ class TableUnit(Kernel):
         low = self.parameters()["LO"] % (1 << self.code_bits)
         carries = self.code_bits - (low & -low).bit_length() if low else 0
         own = Resources(lut=address + 2 + self.fold.pe * carries, ff=address + 1 + blocks)
-        packed = TIGHT_WORDS if memories[0].depth <= TIGHT_WORDS else DEEP_WORDS
-        roms = (rom_of(m, column_keys(m.words, self.output_type.bits), packed) for m in memories)
+        bits, bipolar = self.output_type.bits, isinstance(self.output_type, BipolarType)
+        roms = (rom_of(m, column_keys((m.words > 0).astype(np.int64) if bipolar else m.words, bits)) for m in memories)
         return sum(roms, own) + skid(width)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.exact.expression import Expression
-from hwgen.exact.pieces import Decision, level_at
+from hwgen.exact.pieces import decision_of, level_at
 from hwgen.exact.quantizer import Quantizer
 from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Array
@@ -30,7 +30,7 @@ class Step(IntegerOp):
         """The output for integer a of channel `index`."""
         if self.expression.rational:
             return self.quantizer.quantize(self.expression.evaluate(a, index), index)
-        level = level_at(self.expression, Decision(self.quantizer, index), a, index)
+        level = level_at(self.expression, decision_of(self.quantizer, index), a, index)
         return 2 * level - 1 if isinstance(self.quantizer.type, BipolarType) else self.quantizer.type.lo + level
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:

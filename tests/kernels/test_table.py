@@ -94,3 +94,9 @@ def test_cost_is_what_yosys_says(channels: int, pe: int, bits: int, out: int, ro
                                  tmp_path: Path) -> None:
     kernel = unit(channels, pe, full_range(bits, signed=True), full_range(out, signed=True), 5, rows=rows)
     near(kernel.resources(), synthesised(kernel, tmp_path))
+
+
+def test_a_bipolar_output_is_not_free(yosys: None, tmp_path: Path) -> None:
+    values = 2 * np.random.default_rng(6).integers(0, 2, (32, 32)) - 1
+    kernel = TableUnit(Table(Tensor(values), 0, BIPOLAR), (Value("a", (32,), IntType(0, 31)),), Fold(4))
+    near(kernel.resources(), synthesised(kernel, tmp_path))
