@@ -9,7 +9,7 @@ al., Synchronization and Linearity, 1992). Longest paths are found by sweeps ove
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, count
@@ -20,6 +20,8 @@ import numpy as np
 from hwgen.ir.tensor import Array
 
 SWEEPS_BETWEEN_JUMPS = 2
+HOPS = (1, 3, 8)
+"""How far around a change to look for a cycle before looking everywhere."""
 START, STEP = -1, -2
 
 Place = tuple[int, int]
@@ -114,6 +116,7 @@ class Network:
         if "rules" in self.__dict__:
             rules = (*self.rules[: 2 * index], *changed.edge_rules(edge), *self.rules[2 * index + 2 :])
             changed.__dict__["rules"] = rules
+            changed.__dict__.update({name: getattr(self, name) for name in ("rules_of", "moved_by", "_neighbours")})
         return changed
 
     @cached_property
@@ -131,6 +134,22 @@ class Network:
         """Lines with a rule whose source is the line."""
         return [frozenset(rule.target for rule in self.rules if rule.source == k) for k in range(len(self.lines))]
 
+    def around(self, lines: Collection[int], hops: int) -> frozenset[int]:
+        """The lines that rules join to some lines in so many steps."""
+        found = frozenset(lines)
+        for _ in range(hops):
+            found = found.union(*(self._neighbours[k] for k in found))
+        return found
+
+    @cached_property
+    def _neighbours(self) -> Sequence[frozenset[int]]:
+        """For each line those that a rule joins to it, in either direction."""
+        joined: list[set[int]] = [set() for _ in self.lines]
+        for rule in self.rules:
+            joined[rule.source].add(rule.target)
+            joined[rule.target].add(rule.source)
+        return [frozenset(lines) for lines in joined]
+
     def edge_rules(self, edge: Edge) -> tuple[Rule, Rule]:
         """A read after the beat has arrived; a write once the beat `room` before it has left its place."""
         writes = self.lines[edge.source].writes[edge.source_port]
@@ -146,7 +165,7 @@ class Times:
     """The earliest times of all events, as far as they are known. Without a period: of one frame alone.
 
     by: what moved each event last: START, STEP (the step before it), or the number of a rule. due: lines whose rules
-    may not hold.
+    may not hold; moved: lines of which an event has moved.
     """
 
     network: Network
@@ -154,6 +173,7 @@ class Times:
     at: list[Array] = field(default_factory=list)
     due: set[int] = field(default_factory=set)
     by: list[Array] = field(init=False)
+    moved: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         if not self.at:
@@ -164,25 +184,38 @@ class Times:
     def settle(self) -> Place | None:
         """Go on until nothing moves. If that cannot be: an event on a cycle of causes that is too long.
 
+        A cycle is mostly near what was changed: lines farther away move only once those around it are at rest.
+        """
+        for hops in HOPS:
+            if (place := self._settle(sorted(self.network.around(self.due, hops)))) is not None or not self.due:
+                return place
+        return self._settle(range(len(self.at)))
+
+    def _settle(self, lines: Sequence[int]) -> Place | None:
+        """Go on until none of these lines moves.
+
         After some sweeps all events move to where the causes that they have now put them in the end, however many
         steps away (policy iteration): beats that wait for each other in turns would take a sweep each.
         """
-        order = range(len(self.network.lines))
+        within = frozenset(lines)
         for sweep in count(1):
-            for k in (*order, *reversed(order)):
+            for k in (*lines, *reversed(lines)):
                 if k in self.due:
                     self._relax(k)
-            if not self.due:
+            if self.due.isdisjoint(within):
                 return None
-            if sweep % SWEEPS_BETWEEN_JUMPS == 0 and (place := self._jump()) is not None:
+            if sweep % SWEEPS_BETWEEN_JUMPS == 0 and (place := self._jump(within)) is not None:
                 return place
         raise AssertionError("count ends")
 
-    def _jump(self) -> Place | None:
-        """Move all events to where their causes put them. A place on a cycle of causes, which would move for ever."""
-        starts = self._firsts
-        before, weight = (np.concatenate(parts) for parts in zip(*map(self._causes, range(len(self.at))), strict=True))
-        at, every = np.concatenate(self.at), np.arange(starts[-1])
+    def _jump(self, within: Collection[int]) -> Place | None:
+        """Move events to where their causes put them. A place on a cycle of causes, which would move for ever."""
+        lines = sorted(self.moved.intersection(within))
+        starts = np.cumsum([0, *(len(self.at[k]) for k in lines)])
+        firsts = dict(zip(lines, starts.tolist(), strict=False))
+        causes = [self._causes(k, firsts) for k in lines]
+        before, weight = (np.concatenate(parts) for parts in zip(*causes, strict=True))
+        at, every = np.concatenate([self.at[k] for k in lines]), np.arange(starts[-1])
         roots = before == every
         moving = np.flatnonzero(~roots)
         for _ in range(int(starts[-1]).bit_length() + 1):
@@ -193,17 +226,20 @@ class Times:
                 break
         else:
             event = int(before[moving[0]])
-            k = int(np.searchsorted(starts, event, side="right")) - 1
-            return k, event - int(starts[k])
-        for k, x in enumerate(np.split(np.maximum(at, at[before] + weight), starts[1:-1])):
+            place = int(np.searchsorted(starts, event, side="right")) - 1
+            return lines[place], event - int(starts[place])
+        for k, x in zip(lines, np.split(np.maximum(at, at[before] + weight), starts[1:-1]), strict=True):
             if (x != self.at[k]).any():
                 self.at[k] = x
                 self.due |= {k, *self.network.moved_by[k]}
         return None
 
-    def _causes(self, k: int) -> tuple[Array, Array]:
-        """For each event of a line the one that moved it last (itself at START), counted over all lines; the weight."""
-        line, by, first = self.network.lines[k], self.by[k], self._firsts[k]
+    def _causes(self, k: int, firsts: Mapping[int, int]) -> tuple[Array, Array]:
+        """For each event of a line the one that moved it last, and the weight. firsts: where lines start in the count.
+
+        Itself at START, and where a line that is not counted moved it.
+        """
+        line, by, first = self.network.lines[k], self.by[k], firsts[k]
         before, weight = first + np.arange(len(by)), np.zeros(len(by), int)
         steps = np.flatnonzero(by == STEP)
         before[steps] = first + (steps - 1) % len(by)
@@ -212,14 +248,11 @@ class Times:
         for number in self.network.rules_of[k]:
             rule, moved = self.network.rules[number], np.flatnonzero(by == number)
             n = np.searchsorted(rule.targets, moved)
-            before[moved] = self._firsts[rule.source] + rule.sources[n]
+            if rule.source not in firsts:
+                continue
+            before[moved] = firsts[rule.source] + rule.sources[n]
             weight[moved] = rule.weight - rule.frames[n] * (self.period or 0)
         return before, weight
-
-    @cached_property
-    def _firsts(self) -> Array:
-        """Where each line starts if all events are counted; last, how many there are."""
-        return np.cumsum([0, *map(len, self.at)])
 
     def _relax(self, k: int) -> None:
         """Push the events of one line to where their causes allow them."""
@@ -231,6 +264,7 @@ class Times:
         self.due.discard(k)
         if (x != self.at[k]).any():
             self.at[k] = x
+            self.moved.add(k)
             self.due |= self.network.moved_by[k]
             if self.period is not None and line.steps > self.period:
                 self.due.add(k)
