@@ -14,12 +14,13 @@ from hwgen.ir.graph import Graph, GraphBuilder, Level, Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, REAL, IntType, full_range
 from hwgen.model import IntegerModel
-from hwgen.ops.quantized import QuantizedOp, Reshape, Transpose
+from hwgen.ops.quantized import LeakyRelu, QuantizedOp, Reshape, Transpose
 from hwgen.ops.quantized_maps import AveragePool, Concat, Conv, Join, MaxPool
 from hwgen.passes.canonicalise import canonicalise
 from hwgen.passes.fold_scales import fold_scales
 from hwgen.passes.narrow_types import narrow_types
 from hwgen.passes.thresholds import thresholds
+from hwgen.reference import exact
 from tests.networks import quant, random_weights
 
 
@@ -158,3 +159,16 @@ def test_a_border_that_is_no_integer_is_refused() -> None:
     graph = chain((1, 4, 4), quant(1.0, full_range(4, False), zero=0.5), conv)
     with pytest.raises(HwgenError, match="padding: n1: it pads with zero, which is no integer"):
         fold_scales(graph)
+
+
+@pytest.mark.parametrize("slopes", [[-1.0, -0.5, 0.25], [-1.0]])
+def test_max_pool_of_a_function_that_falls_and_rises(slopes: list[float], seed: int) -> None:
+    """It becomes integers before the pool; the largest input does not have the largest value."""
+    slope = Tensor(np.reshape(slopes, (-1, 1, 1)))
+    graph = chain((3, 7, 6), quant(0.11, full_range(5, True)), LeakyRelu(slope), MaxPool(Geometry((2, 2), (2, 2))),
+                  quant(0.07, full_range(5, False)))
+    x = np.random.default_rng(seed).normal(size=(5, 3, 7, 6)).astype(np.float32)
+    model = lowered(graph)
+    (found,) = model.run(model.encode({"x": x})).values()
+    *_, expected = exact.run(graph, {"x": x}).integers.values()
+    np.testing.assert_array_equal(np.moveaxis(found, -1, 1), expected)
