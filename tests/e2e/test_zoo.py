@@ -27,9 +27,11 @@ ELEMENTS = 1_000_000
 
 
 def options(name: str) -> ImportOptions:
-    """The input type that the file needs, if any."""
-    typed = ZOO["input_types"].get(name)
-    return ImportOptions(input_types={None: (parse_type(typed["type"]), Fraction(typed["scale"]))} if typed else {})
+    """The input type that the file needs, if any, and the size at which it is run."""
+    typed, shape = ZOO["input_types"].get(name), ZOO["input_shapes"].get(name)
+    return ImportOptions(
+        input_types={None: (parse_type(typed["type"]), Fraction(typed["scale"]))} if typed else {},
+        input_shapes={None: tuple(shape)} if shape else {})
 
 
 def verdict(path: Path, name: str) -> tuple[str, Imported | None]:

@@ -118,13 +118,15 @@ def every_function(rng: np.random.Generator) -> list[HostStep]:
         HostStep.of("max_pool", **window), HostStep.of("transpose", permutation=(1, 2, 0)),
         HostStep.of("reshape", shape=(2, 12)), HostStep.of("leaky_relu", slope=Tensor(0.25)),
         HostStep.of("average_pool", **row), HostStep.of("dense", weight=plain(5, 11), bias=plain(5)),
-        HostStep.of("join", sign=-1), HostStep.of("concat"), HostStep.of("softmax"), HostStep.of("log_softmax"),
-        HostStep.of("top", k=3, keepdims=True)]
+        *(HostStep.of(name) for name in ("tanh", "erf", "normal", "gate", "sigmoid", "softplus", "exp")),
+        HostStep.of("join", sign=-1), HostStep.of("concat"), HostStep.of("product"), HostStep.of("softmax"),
+        HostStep.of("log_softmax"), HostStep.of("top", k=3, keepdims=True)]
 
 
 def placed(steps: list[HostStep]) -> tuple[HostStep, ...]:
-    """Each step reads the one before it, a join and a concat that one twice."""
-    return tuple(replace(step, inputs=(i,) * (2 if step.function in ("join", "concat") else 1))
+    """Each step reads the one before it; a join, a concat and a product that one and the one before, where they fit."""
+    two = {"join": 1, "concat": 0, "product": 0}
+    return tuple(replace(step, inputs=(i, i - two[step.function]) if step.function in two else (i,))
                  for i, step in enumerate(steps))
 
 
@@ -137,7 +139,7 @@ def test_every_host_function_is_there(seed: int, tmp_path: Path) -> None:
     source = input_port(rng, inputs.type, False, False)
     received = pack(random_values(rng, stream.type, (7, ELEMENTS)), stream)
     ones = np.ones((1, *SHAPE))
-    for length, shape in ((2, (1, *SHAPE)), (12, (2, 5)), (16, (4, 5)), (17, (4, 3))):
+    for length, shape in ((2, (1, *SHAPE)), (12, (2, 5)), (19, (2, 5)), (24, (4, 5)), (25, (4, 3))):
         sink = OutputPort("y", shape, "w", Decode(Tensor(rng.normal(size=ELEMENTS)), Tensor(rng.normal(size=ELEMENTS)),
                                                   tail[:length], indices=length == len(tail)))
         emit("tiny", [(Channel("x", "s_axis_x", inputs, 1), source)], [(Channel("y", "m_axis_y", stream, 2), sink)],
