@@ -21,7 +21,8 @@ from hwgen.ir.types import full_range
 from hwgen.ops.quantized import Elementwise, ElementwiseKind, Quant
 
 MOVES = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Gather", "MaxPool", "NhwcMaxPool",
-         "GlobalMaxPool", "Slice", "Split", "Pad", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Concat", "Dropout"}
+         "GlobalMaxPool", "Slice", "Split", "Pad", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Concat",
+         "Dropout"}
 KEEP_CHANNELS = {"Identity", "MaxPool", "GlobalMaxPool", "Dropout"}
 READS = {"DequantizeLinear", "Clip", "Cast", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "TopK",
          "ArgMax"}
