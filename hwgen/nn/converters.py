@@ -30,7 +30,9 @@ from hwgen.ops.quantized import (
     Softmax,
     Transpose,
 )
+from hwgen.ops.quantized_curves import Product
 from hwgen.ops.quantized_maps import AveragePool, Concat, Conv, Join, MaxPool, Trunc
+from hwgen.rounding import Rounding
 
 
 @converts(TensorQuant)
@@ -40,10 +42,26 @@ def quantizer(site: Site, call: Call) -> None:
     made = site.grid(call)
     assert made is not None
     if settings.quant_type is QuantType.TERNARY:
-        raise refuse(call, "ternary activations have no exact counterpart", "Quantize activations to 2 bits.")
+        _ternary(site, call, made)
+        return
     kind = BIPOLAR if settings.quant_type is QuantType.BINARY else IntType(int(settings.low), int(settings.high))
     op = Quant(constant(made.scale), constant(made.zero_point), kind, settings.float_to_int_impl_type)
     site.add(call, op, site.value(call))
+
+
+def _ternary(site: Site, call: Call, made: IntQuantTensor) -> None:
+    """Above a limit, below minus the limit, or between: round(x / (2 * limit)), halves towards zero.
+
+    The limit is a float32 product, as in training. The step between the values is the scale.
+    """
+    limit = (call.function.settings.threshold * made.scale).detach()
+    op = Quant(constant(2 * limit), Tensor(0), IntType(-1, 1), Rounding.HALF_TOWARD_ZERO)
+    if torch.equal(2 * limit, made.scale):
+        site.add(call, op, site.value(call))
+        return
+    steps = site.add_inner(call, op, site.value(call), role="steps")
+    ratio = constant(made.scale).fractions() / constant(2 * limit).fractions()
+    site.add(call, Elementwise("mul", Tensor(np.asarray(ratio, dtype=object))), steps)
 
 
 @converts(TruncQuant)
@@ -59,7 +77,7 @@ def truncation(site: Site, call: Call) -> None:
     site.add(call, op, site.value(call))
 
 
-def _weights(x: Any) -> tuple[Tensor, Tensor, Tensor]:
+def weights_of(x: Any) -> tuple[Tensor, Tensor, Tensor]:
     """Integers, scale and zero point; float weights have scale 1."""
     if not isinstance(x, IntQuantTensor):
         return constant(x), Tensor(1.0), Tensor(0)
@@ -67,7 +85,7 @@ def _weights(x: Any) -> tuple[Tensor, Tensor, Tensor]:
     return Tensor(made.integers), Tensor(made.scale), Tensor(made.zero_point)
 
 
-def _bias(x: Any) -> Tensor | None:
+def bias_of(x: Any) -> Tensor | None:
     """What training adds: the float32 nearest to integer times scale."""
     return None if x is None else constant(x)
 
@@ -76,19 +94,19 @@ def _bias(x: Any) -> Tensor | None:
 def dense(site: Site, call: Call) -> None:
     """Rows of weights are outputs."""
     arguments = site.arguments(call)
-    site.add(call, Dense(*_weights(arguments["weight"]), _bias(arguments.get("bias"))), site.value(call))
+    site.add(call, Dense(*weights_of(arguments["weight"]), bias_of(arguments.get("bias"))), site.value(call))
 
 
 @converts(F.conv1d, F.conv2d, takes="input weight bias stride padding dilation groups")
 def convolution(site: Site, call: Call) -> None:
     """A (C, L) map is a (C, 1, L) one with a kernel of height 1."""
     given, value = site.arguments(call), site.value(call)
-    parts = [_kernel_of_rank_4(part) for part in _weights(given["weight"])]
+    parts = [_kernel_of_rank_4(part) for part in weights_of(given["weight"])]
     kernel = parts[0].shape[2:]
     stride, dilation = (_pair(value, given.get(name, 1), 1) for name in ("stride", "dilation"))
     pads = _pads(value, given.get("padding", 0), kernel, dilation)
     geometry = Geometry((kernel[0], kernel[1]), stride, pads, dilation)
-    bias, groups = _bias(given.get("bias")), given.get("groups", 1)
+    bias, groups = bias_of(given.get("bias")), given.get("groups", 1)
     site.add(call, Conv(geometry, parts[0], parts[1], parts[2], bias, groups), value)
 
 
@@ -217,9 +235,19 @@ def _pool_geometry(call: Call, given: dict[str, Any], value: Value) -> Geometry:
     return Geometry(kernel, steps, _pads(value, given.get("padding", 0), kernel, dilation), dilation)
 
 
-@converts(F.adaptive_avg_pool2d, F.adaptive_avg_pool1d, takes="input output_size")
+@converts(F.adaptive_avg_pool2d, F.adaptive_avg_pool1d, torch.adaptive_avg_pool1d, takes="input output_size")
 def adaptive_average_pool(site: Site, call: Call) -> None:
     """Equal windows only."""
+    site.add(call, AveragePool(_equal_windows(site, call)), site.value(call))
+
+
+@converts(F.adaptive_max_pool2d, F.adaptive_max_pool1d, takes="input output_size return_indices")
+def adaptive_max_pool(site: Site, call: Call) -> None:
+    """Equal windows only."""
+    site.add(call, MaxPool(_equal_windows(site, call)), site.value(call))
+
+
+def _equal_windows(site: Site, call: Call) -> Geometry:
     value = site.value(call)
     height, width = value.shape[1:] if len(value.shape) == 3 else (1, value.shape[1])
     rows, columns = call.shape[2:] if len(call.shape) == 4 else (1, call.shape[2])
@@ -227,7 +255,7 @@ def adaptive_average_pool(site: Site, call: Call) -> None:
         raise refuse(call, f"{height}x{width} does not divide into {rows}x{columns} equal windows",
                      "Choose sizes that divide.")
     window = (height // rows, width // columns)
-    site.add(call, AveragePool(Geometry(window, window)), value)
+    return Geometry(window, window)
 
 
 @converts(torch.mean, torch.Tensor.mean, takes="input dim keepdim")
@@ -320,9 +348,11 @@ def _arithmetic(kind: Any, reverse: Any) -> Any:
         if given.get("alpha", 1) != 1:
             raise refuse(call, "it scales an operand with alpha", "Multiply before.")
         if isinstance(left, Ref) and isinstance(right, Ref):
-            if kind not in ("add", "sub"):
-                raise refuse(call, f"it is the {kind} of two computed values", "Only sums and differences are exact.")
-            site.add(call, Join(kind == "sub"), site.values[left.index], site.values[right.index])
+            if kind not in ("add", "sub", "mul"):
+                raise refuse(call, f"it is the {kind} of two computed values",
+                             "Only sums, differences and products are exact.")
+            op = Product() if kind == "mul" else Join(kind == "sub")
+            site.add(call, op, site.values[left.index], site.values[right.index])
         elif isinstance(left, Ref):
             value = site.values[left.index]
             site.add(call, Elementwise(kind, _frame(constant(right), value)), value)

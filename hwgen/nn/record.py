@@ -35,7 +35,7 @@ class Call:
 
     function: a torch function, or a quantizer module; layer: the module that made it, as in named_modules(), "" outside
     of all; arguments: with a Ref for each value that depends on an input; output: its value; shape: the output's, with
-    the batch.
+    the batch; part: which one of several outputs it is.
     """
 
     function: Any
@@ -44,6 +44,7 @@ class Call:
     options: Mapping[str, Any]
     output: int
     shape: tuple[int, ...]
+    part: int = 0
 
 
 @dataclass
@@ -151,13 +152,13 @@ class _Recorder(TorchFunctionMode):
         arguments, options = self._referred(arguments), self._referred(dict(options))
         if not any(True for _ in refs((arguments, options))):
             return
-        for output in made if type(made) in (list, tuple) else [made]:
+        for part, output in enumerate(made if type(made) in (list, tuple) else [made]):
             value = _plain(output)
             if isinstance(value, Tensor):
                 number = self._number(value)
                 if isinstance(output, IntQuantTensor):
                     self.recording.tensors[number] = output
-                self.recording.calls.append(Call(function, layer, arguments, options, number, tuple(value.shape)))
+                self.recording.calls.append(Call(function, layer, arguments, options, number, tuple(value.shape), part))
 
     def _number(self, value: Tensor) -> int:
         number = self.numbers[id(value)] = len(self.recording.values)

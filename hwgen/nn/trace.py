@@ -11,7 +11,7 @@ from torch import nn
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Value
 from hwgen.ir.types import REAL
-from hwgen.nn import converters  # noqa: F401  (registers them)
+from hwgen.nn import convert_curves, convert_layout, converters  # noqa: F401  (registers them)
 from hwgen.nn.calls import Site, converter_of, place
 from hwgen.nn.record import Recording, record
 

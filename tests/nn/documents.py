@@ -56,7 +56,7 @@ def tutorial_class() -> str:
     return "from torch.nn import Module\nimport torch.nn as nn\n" + body
 
 
-def tutorial_network(bits: int, channels: int, *, ours: bool, size: int = 28) -> Any:
+def tutorial_network(bits: int, channels: int, *, ours: bool, size: int = 28, hidden: int = 64) -> Any:
     """An instance of the tutorial's network with weights and activations of that many bits."""
     library: ModuleType
     if ours:
@@ -69,5 +69,5 @@ def tutorial_network(bits: int, channels: int, *, ours: bool, size: int = 28) ->
     text = text if bits == 1 else text.replace("QuantType.BINARY", "QuantType.INT")
     numbers = {"kernel_size": (3, 3), "in_channels1": 1, "out_channels1": channels, "in_channels2": channels,
                "out_channels2": channels, "input_size": (size // 4) ** 2 * channels, "weight_bit_width": bits,
-               "act_bit_width": bits, "hidden1": 64, "num_classes": 10, "quan_bit_width": 8}
+               "act_bit_width": bits, "hidden1": hidden, "num_classes": 10, "quan_bit_width": 8}
     return executed(text, ours=ours, qnn=library, QuantType=QuantType, **numbers)["TCV_W8A8"]()

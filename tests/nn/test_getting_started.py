@@ -20,18 +20,18 @@ QUANTIZERS = {"LowPrecisionLeNet": 5, "MixedFloatQuantLeNet": 4, "DPULeNet": 6}
 def test_integers_of_the_graph_are_those_of_the_module(name: str, seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.rand(8, 3, 32, 32) * 2 - 1
-    count, mismatches, difference = compared(trained(document_network(name)(), x), x)
-    assert (count, mismatches) == (QUANTIZERS[name], 0)
-    assert difference <= 1e-5
+    found = compared(trained(document_network(name)(), x), x)
+    assert (found.quantizers, found.mismatches) == (QUANTIZERS[name], 0)
+    assert found.near_ties <= found.integers // 10_000 and found.difference <= 1e-5
 
 
 @pytest.mark.parametrize("options", [{"bias_quant": False}, {"reduced_act_quant": True, "weight_signed": True}])
 def test_variants_of_the_mixed_network(options: dict[str, bool], seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.rand(4, 3, 32, 32) * 2 - 1
-    count, mismatches, difference = compared(trained(document_network("MixedFloatQuantLeNet")(**options), x), x)
-    assert (count, mismatches) == (4, 0)
-    assert difference <= 1e-5
+    found = compared(trained(document_network("MixedFloatQuantLeNet")(**options), x), x)
+    assert (found.quantizers, found.mismatches) == (4, 0)
+    assert found.near_ties <= found.integers // 10_000 and found.difference <= 1e-5
 
 
 def test_weights_alone_say_what_is_missing_for_hardware() -> None:
