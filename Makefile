@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 JOBS   ?= 2
+COUNT  ?= 200
+SEED   ?= 1
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 - \2/p' $(MAKEFILE_LIST)
@@ -41,6 +43,9 @@ fast: env  ## lint, types and unit tests
 sim: env  ## the kernel benches and the simulator's own tests
 	$(PYTEST) -n $(JOBS) tests/kernels tests/sim $(PYTEST_ARGS)
 
+random: env  ## random networks from QONNX to RTL: COUNT=200 SEED=1
+	$(PYTEST) -s tests/e2e/test_random.py --networks $(COUNT) --seed $(SEED)
+
 formal: env  ## the proofs by induction
 	$(PYTEST) tests/formal $(PYTEST_ARGS)
 
@@ -50,4 +55,4 @@ golden: env  ## rewrite the golden texts; read the diff before you commit it
 bench: $(VENV)/.demo  ## time the tool itself
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py  # the integer model on one core
 
-.PHONY: help env demo test fast sim formal golden bench
+.PHONY: help env demo test fast sim random formal golden bench

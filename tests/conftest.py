@@ -2,6 +2,7 @@
 
 --require-tools   a missing tool, missing models or any skip outside tests/allowed_skips.txt is a failure (CI)
 --update-golden   golden texts are rewritten instead of compared
+--networks N      how many random networks go from QONNX to RTL
 --seed N          base seed of the random tests; a failure prints the command that replays it
 """
 
@@ -24,6 +25,7 @@ SLOW_FOLDERS = ("tests/e2e", "tests/formal", "tests/frontend/test_golden_maps.py
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-tools", action="store_true", help="a skip is a failure")
     parser.addoption("--update-golden", action="store_true", help="rewrite golden texts")
+    parser.addoption("--networks", type=int, default=12, help="how many random networks are built")
     parser.addoption("--seed", type=int, default=0, help="base seed of random tests")
 
 

@@ -17,7 +17,8 @@ from hwgen.ops.integer import IntegerOp, int_type
 class ArgMax(IntegerOp):
     """y = the lowest c that maximises multiplier * a[c] + offset[c].
 
-    multiplier: a positive integer; offset: int (C,). Input shape (C,), output shape (1,).
+    multiplier: a positive integer; offset: int (C,). Input shape (C,) or, of a map of one pixel, (1, 1, C); output
+    shape (1,).
     """
 
     multiplier: int
@@ -25,7 +26,7 @@ class ArgMax(IntegerOp):
 
     def infer(self, inputs: Sequence[Value]) -> tuple[tuple[tuple[int, ...], Type], ...]:
         (a,) = inputs
-        if a.shape != self.offset.shape:
+        if a.shape[-1:] != self.offset.shape or a.elements != a.shape[-1]:
             raise ValueError(f"{a} does not fit offsets of shape {self.offset.shape}")
         return (((1,), IntType(0, max(a.elements - 1, 1))),)
 
@@ -36,5 +37,5 @@ class ArgMax(IntegerOp):
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         (a,) = inputs
-        scores = a.astype(object) * self.multiplier + self.offset.array
+        scores = a.reshape(-1, self.offset.shape[0]).astype(object) * self.multiplier + self.offset.array
         return (np.argmax(scores, axis=-1)[..., None].astype(np.int64),)
