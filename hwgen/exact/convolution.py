@@ -125,10 +125,10 @@ def _windows(geometry: Geometry, border: Tensor | None, view: View, site: Site) 
 def _emit_pool(pool: Pool, geometry: Geometry, border: Tensor | None, view: View, site: Site) -> None:
     """A pool over the whole map takes its pixels as they come; one over single pixels only picks pixels."""
     border = border if any(geometry.pads) else None
-    if geometry.kernel == view.shape[1:] and border is None:
-        site.emit(pool, view.source)
-    elif geometry.kernel == (1, 1):
+    if geometry.kernel == (1, 1):
         site.emit(geometry.window, _windows(replace(geometry, stride=(1, 1)), border, view, site))
+    elif geometry.kernel == view.shape[1:] and border is None:
+        site.emit(pool, view.source)
     else:
         site.emit(pool, _windows(geometry, border, view, site))
 
