@@ -166,8 +166,11 @@ def settled(view: View, site: Site) -> View:
 
 
 def without_dropped_channels(view: View, site: Site) -> View:
-    """Its moves made where they drop whole channels of the source, so that nothing computes these."""
-    if not view.moves:
+    """Its moves made where they drop whole channels of the source, so that nothing computes these.
+
+    Not where parameters that are one a channel of the source would differ from pixel to pixel.
+    """
+    if not view.moves or any(p.array.size not in (1, view.shape[0]) for p in view.expression.parameters):
         return view
     channels = site.channels(view.source)
     return settled(view, site) if len(np.unique(moved_positions(view, site) % channels)) < channels else view

@@ -69,7 +69,7 @@ def conv_transpose(op: ConvTranspose) -> Callable[[Array, Array], Array]:
 
 def _scattered(op: ConvTranspose, x: Array, weight: Array) -> Array:
     frames, channels, height, width = x.shape
-    rows, share, *kernel = weight.shape
+    rows, _, *kernel = weight.shape
     (down, right), sizes = op.stride, zip((height, width), op.stride, kernel, op.before, op.outputs, strict=True)
     size = [max((n - 1) * s + k, b + o) for n, s, k, b, o in sizes]
     y = np.zeros((frames, rows, *size), dtype=np.result_type(x, weight))
