@@ -17,11 +17,14 @@ from onnx import ModelProto
 
 from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
+from hwgen.export import qonnx_layout
+from hwgen.export.qonnx_layout import Write
 from hwgen.export.writer import Writer, float32
 from hwgen.ir.graph import Graph, Node
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, IntType, full_range
 from hwgen.ops import quantized as q
+from hwgen.ops import quantized_layout as layout
 from hwgen.ops import quantized_maps as m
 from hwgen.rounding import Rounding
 
@@ -30,8 +33,6 @@ OPSET = 17
 
 _ROUNDING = {Rounding.HALF_EVEN: "ROUND", Rounding.CEIL: "CEIL", Rounding.FLOOR: "FLOOR", Rounding.AWAY: "UP",
              Rounding.TOWARD_ZERO: "DOWN", Rounding.HALF_AWAY: "HALF_UP", Rounding.HALF_TOWARD_ZERO: "HALF_DOWN"}
-
-Write = Callable[[Writer, Node, Any], None]
 
 
 def export(graph: Graph) -> ModelProto:
@@ -106,9 +107,10 @@ def _with_batch(writer: Writer, node: Node, array: Array) -> Array:
         writer.graph.values[node.inputs[0]].shape)) + array.shape)
 
 
-def _weights(writer: Writer, node: Node, op: q.Dense | m.Conv, layout: Callable[[Array], Array]) -> str:
-    """The weights' name; float ones (behind the last quantizer) are plain constants."""
-    integers, scale, zero = (layout(part.array) for part in (op.weight, op.scale, op.zero_point))
+def _weights(writer: Writer, node: Node, op: q.Dense | m.Conv | layout.ConvTranspose,
+             ordered: Callable[[Array], Array]) -> str:
+    """The weights' name; float ones (behind the last quantizer) are plain constants. ordered: as ONNX has them."""
+    integers, scale, zero = (ordered(part.array) for part in (op.weight, op.scale, op.zero_point))
     if op.weight.is_float:
         return writer.constant(f"{node.outputs[0]}_weight", (integers - zero) * scale)
     return constant_on_grid(writer, node, "weight", integers, scale, zero)
@@ -150,6 +152,15 @@ def _conv(writer: Writer, node: Node, op: m.Conv) -> None:
     _add_bias(writer, node, op.bias, product, (1, -1, *(1,) * (1 if flat else 2)))
 
 
+def _conv_transpose(writer: Writer, node: Node, op: layout.ConvTranspose) -> None:
+    shape = writer.graph.values[node.inputs[0]].shape
+    flat = len(shape) == 2
+    weight = _weights(writer, node, op, lambda a: qonnx_layout.weights_by_inputs(a, op, flat))
+    product = writer.inner("ConvTranspose", [node.inputs[0], weight], node, "product",
+                           **qonnx_layout.transposed_geometry(shape, op))
+    _add_bias(writer, node, op.bias, product, (1, -1, *(1,) * (1 if flat else 2)))
+
+
 def _geometry(geometry: Geometry, flat: bool, dilations: bool = True) -> dict[str, Any]:
     """Attributes of a kernel that moves over a map; 1-D ones have the second of each pair only."""
     first = 1 if flat else 0
@@ -177,6 +188,9 @@ def _elementwise(writer: Writer, node: Node, op: q.Elementwise) -> None:
 
 
 def _batch_norm(writer: Writer, node: Node, op: q.BatchNorm) -> None:
+    if op.axis != 0:
+        raise HwgenError("not-exportable", node.name, "its channels are not the axis behind the batch",
+                         "Move the channels there.")
     parts = [writer.constant(f"{node.outputs[0]}_{role}", part.array) for role, part in (
         ("gamma", op.gamma), ("beta", op.beta), ("mean", op.mean), ("variance", op.variance))]
     writer.node("BatchNormalization", [node.inputs[0], *parts], node.outputs[0], name=node.outputs[0],
@@ -235,8 +249,20 @@ def _relu(writer: Writer, node: Node, op: q.Relu) -> None:
     writer.node("Relu", node.inputs, node.outputs[0], name=node.outputs[0])
 
 
+def _top_k(writer: Writer, node: Node, op: q.TopK) -> None:
+    if op.k == 1:
+        writer.node("ArgMax", node.inputs, node.outputs[0], name=node.outputs[0], axis=-1, keepdims=int(op.keepdims))
+        return
+    count = writer.constant(f"{node.outputs[0]}_k", [op.k], np.int64)
+    writer.inner("TopK", [node.inputs[0], count], node, "values", axis=-1)
+    writer.nodes[-1].output.append(node.outputs[0])
+
+
 _WRITERS: Mapping[type, Write] = {
     q.Quant: _quant, q.Dense: _dense, m.Conv: _conv, m.MaxPool: _pool, m.AveragePool: _pool,
     q.Elementwise: _elementwise,
     q.BatchNorm: _batch_norm, q.Relu: _relu, q.Clip: _clip, q.LeakyRelu: _leaky, q.Reshape: _reshape,
-    q.Transpose: _transpose, q.Softmax: _softmax, m.Join: _join, m.Concat: _concat, m.Trunc: _trunc}
+    q.Transpose: _transpose, q.Softmax: _softmax, m.Join: _join, m.Concat: _concat, m.Trunc: _trunc, q.TopK: _top_k,
+    layout.ConvTranspose: _conv_transpose, **qonnx_layout.WRITERS}
+REFUSED = frozenset({q.MultiThreshold})
+"""Ops that are no quantizer of QONNX: thresholds belong to its hardware dialect."""

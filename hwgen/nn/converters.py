@@ -59,9 +59,9 @@ def _ternary(site: Site, call: Call, made: IntQuantTensor) -> None:
     if torch.equal(2 * limit, made.scale):
         site.add(call, op, site.value(call))
         return
-    steps = site.add_inner(call, op, site.value(call), role="steps")
-    ratio = constant(made.scale).fractions() / constant(2 * limit).fractions()
-    site.add(call, Elementwise("mul", Tensor(np.asarray(ratio, dtype=object))), steps)
+    steps = site.add_inner(call, op, site.value(call))
+    ratio = Tensor(np.asarray(constant(made.scale).fractions() / constant(2 * limit).fractions(), dtype=object))
+    site.values[call.output] = site.add_inner(call, Elementwise("mul", ratio), steps, role="scaled")
 
 
 @converts(TruncQuant)

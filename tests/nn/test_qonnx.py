@@ -9,8 +9,14 @@ import numpy as np
 import onnx
 import pytest
 
+from hwgen.errors import HwgenError
+from hwgen.export import qonnx
 from hwgen.export.qonnx import export
 from hwgen.frontend import load
+from hwgen.ir.graph import Graph, GraphBuilder, Level, Op, Value
+from hwgen.ir.tensor import Tensor
+from hwgen.ir.types import REAL, IntType
+from hwgen.ops.quantized import MultiThreshold, Quant, QuantizedOp, TopK
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("qonnx")
@@ -22,6 +28,7 @@ from hwgen import nn as qnn  # noqa: E402
 from hwgen.nn.trace import to_ir  # noqa: E402
 from tests.nn.random_networks import random_network  # noqa: E402
 from tests.nn.running import integer_model, trained  # noqa: E402
+from tests.nn.test_converters import NETWORKS  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -67,9 +74,65 @@ def test_cases_that_brevitas_exports_wrongly(case: str, tmp_path: Path, seed: in
     check(trained(HARD[case](), x), x, tmp_path)
 
 
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "ternary 0.3"])
+def test_every_function(name: str, tmp_path: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    make, flat = NETWORKS[name]
+    x = torch.randn(2, 2, 6) if flat else torch.randn(2, 2, 6, 6)
+    check(trained(make(), x, steps=1), x, tmp_path)
+
+
 def test_random_networks(tmp_path: Path, seed: int) -> None:
     for offset in range(8):
         torch.manual_seed(seed + offset)
         model, shape, _ = random_network(seed + offset)
         x = torch.randn(4, *shape)
         check(trained(model, x), x, tmp_path)
+
+
+def refusal(graph: Graph) -> str:
+    with pytest.raises(HwgenError) as caught:
+        export(graph)
+    return str(caught.value)
+
+
+def test_what_is_no_float32_is_refused() -> None:
+    """Values of a step of 1 that is 0.6 of the scale: their ratio is no float32."""
+    text = refusal(to_ir(NETWORKS["ternary 0.3"][0](), (1, 2, 6, 6)))
+    assert text == ("not-float32: function.scaled: its constant is no float32 number. Export a model whose parameters "
+                    "are float32, or use a target with integer constants.")
+
+
+def graph_of(*ops: Op) -> Graph:
+    """A chain behind an input of 5 numbers."""
+    builder = GraphBuilder("chain", Level.QUANTIZED)
+    name = builder.add_input(Value("x", (5,), REAL)).name
+    for index, op in enumerate(ops):
+        (made,) = builder.add(f"n{index}", op, [name], [f"n{index}"], ())
+        name = made.name
+    return builder.build([name])
+
+
+def test_ops_without_a_form_are_named() -> None:
+    thresholds = MultiThreshold(Tensor(np.array([[1, 2]])), Tensor(1.0), Tensor(0.0), IntType(0, 2))
+    assert refusal(graph_of(thresholds)) == (
+        "not-exportable: MultiThreshold 'n0': QONNX has no form of it. Replace these layers.")
+
+
+@pytest.mark.parametrize(("op", "expected"), [(TopK(1), [3]), (TopK(3), [3, 0, 2]), (TopK(1, keepdims=False), 3)])
+def test_indices(op: TopK, expected: Any) -> None:
+    made = export(graph_of(Quant(Tensor(1.0), Tensor(0), IntType(-8, 7)), op))
+    x = np.array([[2, 0, 1, 5, 0]], np.float32)
+    (y,) = execute_onnx(ModelWrapper(made), {"x": x}).values()
+    assert y[0].tolist() == expected
+
+
+def every_op(cls: type[QuantizedOp] = QuantizedOp) -> set[type[QuantizedOp]]:
+    """The classes that can be nodes."""
+    children = [child for child in cls.__subclasses__() if child.__module__.startswith("hwgen.")]
+    return {sub for child in children for sub in every_op(child)} if children else {cls}
+
+
+def test_every_op_is_exported_or_refused_by_name() -> None:
+    assert every_op() == set(qonnx._WRITERS) | qonnx.REFUSED
+    assert not set(qonnx._WRITERS) & qonnx.REFUSED
