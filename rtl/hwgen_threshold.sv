@@ -16,6 +16,7 @@ module hwgen_threshold #(
     parameter int THRESHOLD_SIGNED = 1,  // 1: two's complement
     parameter int OUT_BITS = 1,          // bits of an output code
     parameter int OUT_LO = 0,            // output of level 0
+    parameter int DESCENDING = 1,        // 0: no channel descends
     parameter int ROM_REGISTER = 0,      // 1: one more register behind the ROMs (block RAM is slow)
     parameter int ADDRESS_BITS = (FOLDS > 1) ? $clog2(FOLDS) : 1  // derived, do not set
 ) (
@@ -85,19 +86,21 @@ module hwgen_threshold #(
   end
 
   logic [PE*LEVELS*THRESHOLD_BITS-1:0] thresholds;
-  logic [PE-1:0]                       descending;
+  logic [PE-1:0]                       descending, down;
+
+  assign down = DESCENDING != 0 ? descending_data : '0;
 
   generate
     if (ROM_REGISTER != 0) begin : gen_rom_register
       always_ff @(posedge clk) begin
         if (fetch) begin
           thresholds <= thresholds_data;
-          descending <= descending_data;
+          descending <= down;
         end
       end
     end else begin : gen_rom_direct
       assign thresholds = thresholds_data;
-      assign descending = descending_data;
+      assign descending = down;
     end
   endgenerate
 

@@ -17,6 +17,7 @@ module hwgen_threshold_search #(
     parameter int THRESHOLD_SIGNED = 1,  // 1: two's complement
     parameter int OUT_BITS = 1,          // bits of an output code
     parameter int OUT_LO = 0,            // output of level 0
+    parameter int DESCENDING = 1,        // 0: no channel descends
     parameter int BLOCK_FROM = 16,       // the first stage with one more register behind its (block RAM) ROMs
     parameter int STAGES = $clog2(LEVELS + 1),                          // derived, do not set
     parameter int FOLD_BITS = (FOLDS > 1) ? $clog2(FOLDS) : 0,          // derived, do not set
@@ -116,18 +117,19 @@ module hwgen_threshold_search #(
   endgenerate
 
   // The direction is read beside the last stage.
-  logic [PE-1:0]          descending_q;
+  logic [PE-1:0]          down, descending_q;
   logic [PE*OUT_BITS-1:0] result;
 
+  assign down            = DESCENDING != 0 ? descending_data : '0;
   assign descending_en   = ready;
   assign descending_addr = folds[(STAGES-1)*FOLD_WIDTH +: FOLD_WIDTH];
 
   generate
     if (BLOCKS > 0) begin : gen_late_direction
       logic [PE-1:0] late_q;
-      always_ff @(posedge clk) if (ready) {descending_q, late_q} <= {late_q, descending_data};
+      always_ff @(posedge clk) if (ready) {descending_q, late_q} <= {late_q, down};
     end else begin : gen_direction
-      always_ff @(posedge clk) if (ready) descending_q <= descending_data;
+      always_ff @(posedge clk) if (ready) descending_q <= down;
     end
 
     for (genvar p = 0; p < PE; p++) begin : gen_output

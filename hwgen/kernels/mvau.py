@@ -202,10 +202,6 @@ class Mvau(Kernel):
         return int(self.planes and (a.signed or w.signed))
 
 
-_BANK_MULTIPLEXERS = {1: 0, 2: 0, 3: 1, 4: 0}
-"""LUTs a bit that choose among so many banks of 64 words (fitted)."""
-
-
 SHALLOW = 16
 """Words up to which equal bit columns of a ROM are common, and made once."""
 
@@ -218,9 +214,7 @@ def weight_rom(style: str, depth: int, width: int, memory: Callable[[], Memory])
     if style == "block":
         return rom.block_rom(depth, width) + Resources(ff=width)
     if depth > SHALLOW:
-        banks = -(-depth // 64)
-        multiplexers = width * _BANK_MULTIPLEXERS.get(banks, -(-banks // 4))
-        return Resources(lut=rom.lut_rom(depth, width) + multiplexers, ff=width)
+        return Resources(lut=rom.lut_rom(depth, width), ff=width)
     columns = distinct_columns(memory()) if depth * width <= COUNTED_BITS else usual_columns(depth, width)
     return Resources(lut=columns if depth > 2 else 0, ff=columns)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hwgen.kernels.base import Memory, Resources
 
-LUTS_PER_BRAM18 = 190
-"""LUTs for each BRAM18 on mid-size parts (XC7Z020: 53200 / 280): where a ROM costs more LUTs, block RAM pays."""
+LUTS_PER_BRAM18 = 128
+"""LUTs for each BRAM18: where a memory costs more of them, block RAM pays. Two thirds of what mid-size parts have
+(XC7Z020: 53200 / 280), as networks run out of LUTs first.
+"""
 
 
 def style(depth: int, width: int) -> str:
@@ -15,8 +17,14 @@ def style(depth: int, width: int) -> str:
 
 
 def lut_rom(depth: int, width: int) -> int:
-    """LUTs of a ROM in logic whose content has no pattern: one LUT6 for 64 words of a bit."""
-    return 0 if depth == 1 else width * -(-depth // 64)
+    """LUTs of a ROM in logic whose content has no pattern (rtl/hwgen_rom_deep.sv)."""
+    return 0 if depth == 1 else round(width * luts_per_bit(depth))
+
+
+def luts_per_bit(depth: int) -> float:
+    """A LUT6 for 64 words; up to four of them are joined in the slice, more by LUTs (fitted, 20 to 2048 words)."""
+    banks = -(-depth // 64)
+    return banks + {1: 0, 2: 0, 3: 1, 4: 0}.get(banks, 0.38 * banks)
 
 
 _ASPECTS = ((512, 36, 72), (1024, 18, 36), (2048, 9, 18), (4096, 4, 9), (8192, 2, 4), (16384, 1, 2))

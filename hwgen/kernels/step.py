@@ -92,7 +92,8 @@ class StepKernel(Kernel):
         bipolar = isinstance(out, BipolarType)
         return {"PE": self.fold.pe, "FOLDS": self.folds, "LEVELS": self.levels, **value_parameters(kind),
                 "THRESHOLD_BITS": thresholds.bits, "THRESHOLD_SIGNED": int(thresholds.signed),
-                "OUT_BITS": out.bits, "OUT_LO": 0 if bipolar else out.lo}
+                "OUT_BITS": out.bits, "OUT_LO": 0 if bipolar else out.lo,
+                "DESCENDING": int(self.op.descending.array.any())}
 
     @property
     def threshold_type(self) -> IntType:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from hwgen.kernels.base import Memory, Resources
 from hwgen.kernels.rom import style
 from hwgen.kernels.step import StepKernel
-from hwgen.kernels.threshold_cost import column_keys, comparators, parities, rom_of, skid, slack_words
+from hwgen.kernels.threshold_cost import column_keys, comparators, parities, rom_of, skid
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ class ThresholdUnit(StepKernel):
         address = (self.folds - 1).bit_length()
         logic = comparators(keys) + lanes * parities(self.levels) + (width if turned else 0)
         control = Resources(lut=address + 5, ff=address + 2 + blocks + lanes * self.levels + int((signs > 1).sum()))
-        words = slack_words(self.folds)
-        roms = rom_of(thresholds, keys, words) + rom_of(directions, signs, words)
-        return roms + skid(width) + Resources(lut=logic) + control
+        return rom_of(thresholds, keys) + rom_of(directions, signs) + skid(width) + Resources(lut=logic) + control
 
     @property
     def compared_bits(self) -> int:

@@ -10,19 +10,10 @@ import numpy as np
 
 from hwgen.ir.tensor import Array
 from hwgen.kernels.base import Memory, Resources
-from hwgen.kernels.rom import block_rom
-
-TIGHT_WORDS, DEEP_WORDS = 64, 44
-"""Words of a bit column in a LUT6; the average where several LUTs are joined."""
-
+from hwgen.kernels.rom import block_rom, luts_per_bit
 
 _SALT = np.random.default_rng(1).integers(1, 1 << 62, 1 << 12).astype(np.uint64)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-
-
-def slack_words(depth: int) -> int:
-    """Words of a bit column in a LUT beside slower logic, where Yosys misses the six-input form."""
-    return 16 if depth <= 64 else 13
 
 
 def column_keys(words: Array, bits: int) -> Array:
@@ -34,18 +25,17 @@ def column_keys(words: Array, bits: int) -> Array:
     return np.asarray(np.where(constant, codes[0], np.tensordot(salt, codes, axes=1)))
 
 
-def rom_of(memory: Memory, keys: Array, words: int = TIGHT_WORDS) -> Resources:
-    """A ROM and its output register; behind block RAM one more. words: in a LUT."""
+def rom_of(memory: Memory, keys: Array) -> Resources:
+    """A ROM and its output register; behind block RAM one more."""
     if memory.style == "block":
         return block_rom(memory.depth, memory.width) + Resources(ff=memory.width)
-    return logic_rom(memory.depth, keys, words)
+    return logic_rom(memory.depth, keys)
 
 
-def logic_rom(depth: int, keys: Array, words: int = TIGHT_WORDS) -> Resources:
+def logic_rom(depth: int, keys: Array) -> Resources:
     """A ROM without block RAM and its output register, by the keys of its columns."""
     columns = len(np.unique(keys[keys > 1]))
-    luts = round(columns * max(1.05, depth / words)) if depth > 2 else 0
-    return Resources(lut=luts, ff=columns)
+    return Resources(lut=round(columns * max(1.05, luts_per_bit(depth))) if depth > 2 else 0, ff=columns)
 
 
 def comparators(keys: Array) -> int:

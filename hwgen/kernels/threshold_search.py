@@ -12,7 +12,7 @@ from hwgen.ir.types import IntType
 from hwgen.kernels.base import Memory, Resources
 from hwgen.kernels.rom import block_rom, style
 from hwgen.kernels.step import StepKernel
-from hwgen.kernels.threshold_cost import DEEP_WORDS, TIGHT_WORDS, column_keys, comparators, logic_rom, rom_of, skid
+from hwgen.kernels.threshold_cost import column_keys, comparators, logic_rom, rom_of, skid
 
 
 @dataclass(frozen=True)
@@ -103,5 +103,4 @@ class ThresholdSearch(StepKernel):
             behind = Resources(lut=delayed + comparators(keys[:, None, :]), ff=lanes * (bits + 1))
             return sum([block_rom(len(words), bits)] * lanes, behind)
         own = keys + np.arange(lanes, dtype=np.uint64)[:, None] * (keys > 1)
-        packed = TIGHT_WORDS if len(words) <= TIGHT_WORDS else DEEP_WORDS
-        return logic_rom(len(words), own, packed) + Resources(lut=comparators(keys[:, None, :]), ff=carried)
+        return logic_rom(len(words), own) + Resources(lut=comparators(keys[:, None, :]), ff=carried)

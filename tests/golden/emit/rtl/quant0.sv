@@ -55,6 +55,7 @@ module quant0 (
         .THRESHOLD_SIGNED(1),
         .OUT_BITS(2),
         .OUT_LO(-1),
+        .DESCENDING(0),
         .ROM_REGISTER(0)
     ) kernel (
         .clk(clk),
