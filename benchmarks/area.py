@@ -32,6 +32,8 @@ from hwgen.synth.yosys import usages
 
 MODELS = Path(__file__).resolve().parents[2] / "shared" / "models"
 FINN = (Fold(16, 49), Fold(8, 8), Fold(8, 8), Fold(10, 8))
+CNV = (Fold(16, 3), Fold(32, 32), Fold(16, 32), Fold(16, 32), Fold(4, 32), Fold(1, 32), Fold(1, 4), Fold(1, 8),
+       Fold(5, 1))
 TOLERANCE = 0.25
 
 
@@ -52,6 +54,7 @@ PLUS_MINUS = ImportOptions(input_types={None: (parse_type("bipolar"), Fraction(1
 GRID = ImportOptions(input_types={None: (parse_type("int16"), Fraction(1, 1024))})
 CASES: Mapping[str, Case] = {
     "tfc-w1a1-finn": Case("qonnx-zoo/TFC_1W1A.onnx", units=FINN),
+    "cnv-w1a1-finn": Case("bnn-pynq/cnvW1A1_cifar10_int.onnx", units=CNV),
     "tfc-w1a1": Case("qonnx-zoo/TFC_1W1A.onnx", 100_000),
     "tfc-w2a2": Case("qonnx-zoo/TFC_2W2A.onnx", 200_000),
     "unsw": Case("qonnx-zoo/unsw_nb15-mlp-w2a2.onnx", 200_000, options=PLUS_MINUS),
