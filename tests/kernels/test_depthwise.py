@@ -58,7 +58,7 @@ def test_random_units(simulator: str, request: pytest.FixtureRequest, tmp_path: 
 
 def test_block_ram_for_weights(icarus: str, seed: int, tmp_path: Path) -> None:
     """A deep ROM with the register behind it changes nothing but the memory."""
-    kernel = bench.unit(40, 25, 2, parse_type("uint3"), parse_type("int8"), seed=seed, positions=(1,))
+    kernel = bench.unit(40, 9, 2, parse_type("uint3"), parse_type("int8"), seed=seed, positions=(1,))
     assert kernel.memories()[0].style == "distributed" and kernel.parameters()["ROM_REG"] == 0
     kernel = bench.unit(40, 50, 1, parse_type("uint3"), parse_type("int8"), seed=seed, positions=(1,))
     assert kernel.memories()[0].style == "block" and kernel.parameters()["ROM_REG"] == 1
