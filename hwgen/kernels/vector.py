@@ -10,16 +10,20 @@ ENTRY_BITS = 16
 
 
 class Vector(int):
-    """A parameter of `width` bits, in two's complement where negative; any other parameter is an int."""
+    """A parameter of `width` bits, in two's complement where negative; any other parameter is an int.
+
+    entries: the numbers that a vector of one for each port consists of, else none; an array where a language has them.
+    """
 
     width: int
+    entries: tuple[int, ...]
 
-    def __new__(cls, value: int, width: int) -> Self:
+    def __new__(cls, value: int, width: int, entries: Sequence[int] = ()) -> Self:
         """ValueError where the bits do not suffice."""
         if not -(1 << (width - 1)) <= value < 1 << width:
             raise ValueError(f"{value} does not fit {width} bits")
         made = super().__new__(cls, value)
-        made.width = width
+        made.width, made.entries = width, tuple(entries)
         return made
 
     @classmethod
@@ -27,7 +31,8 @@ class Vector(int):
         """ENTRY_BITS for each number, the first in the least significant bits. ValueError where they do not suffice."""
         if not all(0 <= number < 1 << ENTRY_BITS for number in numbers):
             raise ValueError(f"{max(numbers)} does not fit {ENTRY_BITS} bits")
-        return cls(sum(number << (ENTRY_BITS * i) for i, number in enumerate(numbers)), ENTRY_BITS * len(numbers))
+        value = sum(number << (ENTRY_BITS * i) for i, number in enumerate(numbers))
+        return cls(value, ENTRY_BITS * len(numbers), numbers)
 
 
 def literal(value: int) -> str:
