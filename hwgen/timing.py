@@ -42,6 +42,14 @@ class Line:
     reads: tuple[Array, ...]
     writes: tuple[Array, ...]
 
+    @property
+    def even(self) -> bool:
+        """Whether it reads at one port, and never waits for longer than two beats take on average."""
+        if len(self.reads) != 1:
+            return False
+        at = self.positions[self.reads[0]]
+        return bool(np.diff(at, append=at[0] + self.steps).max() * len(at) <= 2 * self.steps)
+
 
 @dataclass(frozen=True)
 class Edge:

@@ -24,6 +24,9 @@ from hwgen.timing_network import network_of
 
 SMALLEST_DEPTH = 2
 
+FRAMES_BEHIND = 2
+"""At the start of the sizing."""
+
 FLAG_CYCLES = 3
 """From a frame's last beat at an input to its flag at an output: a register and a FIFO in LUT RAM; a fork adds one."""
 
@@ -74,46 +77,68 @@ def insert_fifos(graph: Graph) -> Graph:
 def smallest_depths(network: Network, streams: Mapping[Stop, tuple[Value, int]]) -> dict[Stop, int]:
     """Depth of the FIFO before each consumer that needs one: no single one could be less.
 
-    streams: value and lanes of each stream. First as many FIFOs as can go are dropped, then the others cut; each time
-    wide streams first, so that beats wait where they are narrow.
+    streams: value and lanes of each stream. First as many FIFOs as can go are dropped, then the others are cut, from
+    the outputs to the inputs: what is delayed waits in the FIFOs in front, which are still deep. Among streams of one
+    stretch the widest goes first, so that beats wait where they are narrow.
     """
     period = network.bottleneck
     network, times = _roomy(network, period, streams)
     widths = [lanes * _bits(value) for value, lanes in (streams[_stop(network, k)] for k in range(len(network.edges)))]
-    order = sorted(range(len(widths)), key=lambda k: (-widths[k], k))
+    stretches = _stretches(network)
+    order = sorted(range(len(widths)), key=lambda k: (-stretches[k], -widths[k], k))
     for k in order:
         without = _with_depth(network, k, 0, streams)
         if (found := timing.runs_at(without, period, times.at, without.edges[k])) is not None:
             network, times = without, found
-    for k in order:
+    for k in sorted(order, key=lambda k: -network.edges[k].sink):
         if network.edges[k].room:
             network, times = _tightest(network, k, period, times, streams)
     return {_stop(network, k): edge.room for k, edge in enumerate(network.edges) if edge.room}
 
 
+def _stretches(network: Network) -> dict[int, int]:
+    """For each edge the line at which the stretch ends that it is on: kernels between that take beats evenly."""
+    following = {edge.source: k for k, edge in enumerate(network.edges)}
+    found: dict[int, int] = {}
+    for k in sorted(range(len(network.edges)), key=lambda k: -network.edges[k].sink):
+        sink = network.edges[k].sink
+        goes_on = sink in following and network.lines[sink].even
+        found[k] = found[following[sink]] if goes_on else sink
+    return found
+
+
 def _roomy(network: Network, period: int, streams: Mapping[Stop, tuple[Value, int]]) -> tuple[Network, Times]:
-    """The network with FIFOs of one frame each, or as many frames as it takes."""
-    for frames in (1, 2, 4, 8):
-        for k, edge in enumerate(network.edges):
-            beats = len(network.lines[edge.source].writes[edge.source_port])
-            network = _with_depth(network, k, max(frames * beats, SMALLEST_DEPTH), streams)
-        if (times := timing.runs_at(network, period)) is not None:
-            return network, times
-    raise RuntimeError(f"no FIFO depths keep {period} cycles between {', '.join(n.name for n in network.lines)}")
+    """The network with FIFOs of many frames, in which every kernel is some frames behind the one in front of it.
+
+    So a change at one place moves few events elsewhere.
+    """
+    first = {line.name: k for k, line in reversed(tuple(enumerate(network.lines)))}
+    late = [FRAMES_BEHIND * first[line.name] for line in network.lines]
+    for k, edge in enumerate(network.edges):
+        beats = len(network.lines[edge.source].writes[edge.source_port])
+        room = beats * (late[edge.sink] - late[edge.source] + FRAMES_BEHIND)
+        network = _with_depth(network, k, max(room, SMALLEST_DEPTH), streams)
+    start = [line.positions + frames * period for line, frames in zip(network.lines, late, strict=True)]
+    if (times := timing.runs_at(network, period, start)) is None:
+        raise RuntimeError(f"no FIFO depths keep {period} cycles between {', '.join(n.name for n in network.lines)}")
+    return network, times
 
 
 def _tightest(network: Network, k: int, period: int, times: Times,
               streams: Mapping[Stop, tuple[Value, int]]) -> tuple[Network, Times]:
-    """One edge with the least room at which the period still holds (more room never hurts: bisection)."""
-    low, high = SMALLEST_DEPTH, network.edges[k].room
+    """One edge with the least room at which the period still holds: more room never hurts.
+
+    Doubled until it is enough, then bisection.
+    """
+    low, high, enough = SMALLEST_DEPTH, network.edges[k].room, False
     while low < high:
-        depth = (low + high) // 2
+        depth = (low + high) // 2 if enough else min(2 * low, high)
         tried = _with_depth(network, k, depth, streams)
         found = timing.runs_at(tried, period, times.at, tried.edges[k])
         if found is None:
             low = depth + 1
         else:
-            network, times, high = tried, found, depth
+            network, times, high, enough = tried, found, depth, True
     return network, times
 
 

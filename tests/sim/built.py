@@ -11,11 +11,13 @@ import numpy as np
 
 from hwgen import boards
 from hwgen.emit.whole import emit_build
+from hwgen.exact.convolution import Geometry
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import BIPOLAR, REAL, IntType, full_range
 from hwgen.kernels.base import Fold
 from hwgen.ops.quantized import Dense
+from hwgen.ops.quantized_maps import Conv, Join
 from hwgen.passes.fold import fold
 from hwgen.passes.pipeline import lower
 from hwgen.passes.size_fifos import size_fifos
@@ -94,3 +96,65 @@ def two_chains() -> Graph:
                     [f"{name}_sum"])
         outputs.append(f"{name}_sum")
     return builder.build(outputs)
+
+
+def residual_network() -> Graph:
+    """A dense layer of 16 to 16 with a shortcut around it, then one of 16 to 4."""
+    builder = GraphBuilder("residual", Level.QUANTIZED)
+    builder.add_input(Value("x", (16,), REAL))
+    builder.add("quant_in", quant(0.25, full_range(4, True)), ["x"], ["x_q"])
+    _add_dense(builder, "long", "x_q", 16, 16, seed=8)
+    builder.add("quant_long", quant(2.0, full_range(5, True)), ["long_sum"], ["long_q"])
+    builder.add("join", Join(), ["long_q", "x_q"], ["sum"])
+    builder.add("quant_sum", quant(3.0, full_range(4, True)), ["sum"], ["sum_q"])
+    _add_dense(builder, "last", "sum_q", 16, 4, seed=9)
+    return builder.build(["last_sum"])
+
+
+def braid_network() -> Graph:
+    """Two inputs; one output is computed from both, the other one from the second alone."""
+    builder = GraphBuilder("braid", Level.QUANTIZED)
+    for name, columns, seed in (("first", 6, 10), ("second", 12, 11)):
+        builder.add_input(Value(name, (columns,), REAL))
+        builder.add(f"{name}_quant", quant(0.25, full_range(4, True)), [name], [f"{name}_q"])
+        _add_dense(builder, f"{name}_dense", f"{name}_q", columns, 8, seed)
+        builder.add(f"{name}_step", quant(1.5, full_range(5, True)), [f"{name}_dense_sum"], [f"{name}_act"])
+    builder.add("join", Join(), ["first_act", "second_act"], ["sum"])
+    builder.add("sum_quant", quant(2.0, full_range(4, True)), ["sum"], ["sum_q"])
+    _add_dense(builder, "both", "sum_q", 8, 5, seed=12)
+    _add_dense(builder, "alone", "second_act", 8, 3, seed=13)
+    return builder.build(["both_sum", "alone_sum"])
+
+
+def residual_maps(size: int = 5) -> Graph:
+    """A 3x3 convolution with border on (4, size, size) and a shortcut around it; the output is a map too."""
+    rng = np.random.default_rng(14)
+    builder = GraphBuilder("residual_maps", Level.QUANTIZED)
+    builder.add_input(Value("x", (4, size, size), REAL))
+    builder.add("quant_in", quant(0.25, full_range(4, True)), ["x"], ["x_q"])
+    weights = Tensor(rng.integers(-4, 4, (4, 4, 3, 3)))
+    builder.add("conv", Conv(Geometry((3, 3), pads=(1, 1, 1, 1)), weights, Tensor(0.5), Tensor(0.0)), ["x_q"], ["map"])
+    builder.add("quant_map", quant(2.0, full_range(5, True)), ["map"], ["map_q"])
+    builder.add("join", Join(), ["map_q", "x_q"], ["sum"])
+    builder.add("quant_sum", quant(3.0, full_range(4, True)), ["sum"], ["sum_q"])
+    _add_pointwise(builder, "last", "sum_q", 2, seed=15)
+    return builder.build(["last_sum"])
+
+
+def widening_map() -> Graph:
+    """One input channel, twelve output channels, pixel by pixel: most of the output is made before the input ends."""
+    builder = GraphBuilder("widening_map", Level.QUANTIZED)
+    builder.add_input(Value("x", (1, 6, 6), REAL))
+    builder.add("quant_in", quant(0.25, full_range(8, True)), ["x"], ["x_q"])
+    _add_pointwise(builder, "wide", "x_q", 12, seed=16)
+    return builder.build(["wide_sum"])
+
+
+def _add_pointwise(builder: GraphBuilder, name: str, value: str, rows: int, seed: int) -> None:
+    weights = Tensor(np.random.default_rng(seed).integers(-4, 4, (rows, builder.values[value].shape[0], 1, 1)))
+    builder.add(name, Conv(Geometry((1, 1)), weights, Tensor(0.5), Tensor(0.0)), [value], [f"{name}_sum"])
+
+
+def _add_dense(builder: GraphBuilder, name: str, value: str, columns: int, rows: int, seed: int) -> None:
+    matrix = Tensor(random_weights(np.random.default_rng(seed), rows, columns, full_range(3, True)))
+    builder.add(name, Dense(matrix, Tensor(np.array([[0.5]])), Tensor(0.0), None), [value], [f"{name}_sum"])

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from hwgen.frontend import ImportOptions, load
+from hwgen.ir.graph import Graph
 from hwgen.simulate import write
-from tests.sim.built import built
+from tests.sim.built import braid_network, built, residual_maps
 from tests.sim.toy_build import DESIGN, toy_build, toy_vectors
 
 
@@ -39,6 +40,15 @@ def test_tfc(simulator: str, request: pytest.FixtureRequest, models: Path, tmp_p
     network = built(tmp_path / "b", load(model, ImportOptions()).graph, {}, frames=9, cycles=64)
     write(network.folder, network.design, network.vectors.integers, network.vectors.values)
     done = run(network.folder, simulator)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("2 of 2 tests passed\n")
+
+
+@pytest.mark.parametrize("graph", [residual_maps(4), braid_network()], ids=["maps", "two inputs and outputs"])
+def test_branches(graph: Graph, icarus: str, tmp_path: Path) -> None:
+    network = built(tmp_path / "b", graph, {}, frames=4, cycles=600)
+    write(network.folder, network.design, network.vectors.integers, network.vectors.values)
+    done = run(network.folder, "icarus")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("2 of 2 tests passed\n")
 
