@@ -18,7 +18,7 @@ template <typename Walk, int WIDTH, int DEPTH>
 void ring_frame(hls::stream<ap_uint<WIDTH>>& s_axis, hls::stream<ap_uint<WIDTH>>& m_axis,
                 ap_uint<WIDTH> (&ring)[DEPTH]) {
 #pragma HLS INLINE
-  constexpr int STEPS = Walk::BEATS_IN > Walk::BEATS_OUT ? Walk::BEATS_IN : Walk::BEATS_OUT;
+  [[maybe_unused]] constexpr int STEPS = Walk::BEATS_IN > Walk::BEATS_OUT ? Walk::BEATS_IN : Walk::BEATS_OUT;
   Walk walk;
   int stored = 0, given = 0;
   int settled = 0;  // what was stored two steps before

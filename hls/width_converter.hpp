@@ -54,7 +54,7 @@ template <typename C>
 void width_gearbox(hls::stream<ap_uint<C::IN_WIDTH>>& s_axis, hls::stream<ap_uint<C::OUT_WIDTH>>& m_axis) {
   constexpr int IN_LANES = C::IN_WIDTH / C::UNIT;
   constexpr int OUT_LANES = C::OUT_WIDTH / C::UNIT;
-  constexpr int STEPS = C::IN_BEATS > C::OUT_BEATS ? C::IN_BEATS : C::OUT_BEATS;
+  [[maybe_unused]] constexpr int STEPS = C::IN_BEATS > C::OUT_BEATS ? C::IN_BEATS : C::OUT_BEATS;
   constexpr int WIDTH = C::IN_WIDTH + C::OUT_WIDTH;
   ap_uint<WIDTH> held = 0;  // the lanes that wait, zeros above
   int waiting = 0, taken = 0, given = 0;
