@@ -22,7 +22,8 @@ def slowest(graph: Graph) -> int:
 def shortcut(graph: Graph) -> tuple[str, Fifo]:
     """The FIFO beside the long branch: the deepest in front of the join."""
     (join,) = (node for node in graph.nodes if len(node.inputs) > 1)
-    fifos = [(node.name, node.op) for node in graph.nodes if isinstance(node.op, Fifo) and node.outputs[0] in join.inputs]
+    fifos = [(node.name, node.op) for node in graph.nodes
+             if isinstance(node.op, Fifo) and node.outputs[0] in join.inputs]
     return max(fifos, key=lambda fifo: fifo[1].depth)
 
 
