@@ -2,6 +2,7 @@
 
 --require-tools   a missing tool, missing models or any skip outside tests/allowed_skips.txt is a failure (CI)
 --update-golden   golden texts are rewritten instead of compared
+--every-network   the networks of test_every_network.py too: half an hour
 --networks N      how many random networks go from QONNX to RTL
 --seed N          base seed of the random tests; a failure prints the command that replays it
 """
@@ -25,14 +26,17 @@ SLOW_FOLDERS = ("tests/e2e", "tests/formal", "tests/frontend/test_golden_maps.py
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-tools", action="store_true", help="a skip is a failure")
     parser.addoption("--update-golden", action="store_true", help="rewrite golden texts")
+    parser.addoption("--every-network", action="store_true", help="also build the networks of `make networks`")
     parser.addoption("--networks", type=int, default=12, help="how many random networks are built")
     parser.addoption("--seed", type=int, default=0, help="base seed of random tests")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that need a tool, and folders of them, are slow: `make fast` leaves them out."""
+    if not config.getoption("--every-network"):
+        items[:] = [item for item in items if item.get_closest_marker("every_network") is None]
     for item in items:
-        tools = {"verilator", "icarus", "yosys"} & set(getattr(item, "fixturenames", ()))
+        tools = {"verilator", "icarus", "gxx", "yosys"} & set(getattr(item, "fixturenames", ()))
         if tools or item.nodeid.startswith(SLOW_FOLDERS):
             item.add_marker(pytest.mark.slow)
 
@@ -117,6 +121,12 @@ def icarus() -> str:
     """Path of iverilog; cocotb is there too."""
     need_package("cocotb")
     return need_program("iverilog", "vvp")
+
+
+@pytest.fixture(scope="session")
+def gxx() -> str:
+    """Path of g++, which compiles HLS C++ for C simulation."""
+    return need_program("g++")
 
 
 @pytest.fixture(scope="session")
