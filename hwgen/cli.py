@@ -149,7 +149,7 @@ def simulate(build_dir: Path, frames: int | None, frame: int | None, stalls: str
 
 @hwgen.command()
 def kernels() -> None:
-    """The hardware blocks, and what each has: model, RTL, bench, proof."""
+    """The hardware blocks, and what each has: model, RTL, HLS, bench."""
     from hwgen.report.tables import kernel_table
 
     click.echo(kernel_table(), nl=False)

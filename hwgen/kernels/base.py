@@ -147,6 +147,8 @@ class Kernel(Op):
     level: ClassVar[Level] = Level.HARDWARE
     stem: ClassVar[str]
     title: ClassVar[str]
+    hls_function: ClassVar[bool] = True
+    """Whether it is a function of hls/<stem>.hpp; else it is a depth of the stream between two of them."""
 
     op: Op
     inputs: tuple[Value, ...]

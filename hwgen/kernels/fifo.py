@@ -23,6 +23,7 @@ class Fifo(Kernel):
 
     stem: ClassVar[str] = "fifo"
     title: ClassVar[str] = "stream FIFO"
+    hls_function: ClassVar[bool] = False
 
     depth: int = 2
     block: bool = False

@@ -20,12 +20,14 @@ def kernel_table() -> str:
     from hwgen.data import folder
     from hwgen.kernels import KERNELS, LIBRARY
 
-    rtl, sim = folder("rtl"), folder("sim")
-    rows: list[Sequence[str]] = [("kernel", "job", "model", "rtl", "bench", "what it is")]
+    rtl, hls, sim = folder("rtl"), folder("hls"), folder("sim")
+    rows: list[Sequence[str]] = [("kernel", "job", "model", "rtl", "hls", "bench", "what it is")]
     for job, kernels in (("computes", KERNELS), ("moves data", LIBRARY)):
         for kernel in kernels:
-            parts = (rtl / f"hwgen_{kernel.stem}.sv", sim / f"bench_{kernel.stem}.py")
-            rows.append((kernel.stem, job, "yes", *("yes" if part.is_file() else "-" for part in parts), kernel.title))
+            parts = (rtl / f"hwgen_{kernel.stem}.sv", hls / f"{kernel.stem}.hpp", sim / f"bench_{kernel.stem}.py")
+            verilog, cxx, bench = ("yes" if part.is_file() else "-" for part in parts)
+            cxx = cxx if kernel.hls_function else "depth"
+            rows.append((kernel.stem, job, "yes", verilog, cxx, bench, kernel.title))
     return table(rows)
 
 
