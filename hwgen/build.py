@@ -28,13 +28,12 @@ from hwgen.kernels.base import Resources
 from hwgen.names import Names
 from hwgen.passes.fold import oversize_warning
 from hwgen.passes.pipeline import lower
-from hwgen.passes.size_fifos import size_fifos
 from hwgen.report.console import Console, count, duration
 from hwgen.report.data import Estimate, report_of
 from hwgen.report.terminal import layer_table
 from hwgen.simulate import Design
 from hwgen.source import load_network
-from hwgen.target import Target, folded, resolve
+from hwgen.target import Target, fitted, resolve
 from hwgen.verification import (
     Vectors,
     Verification,
@@ -182,9 +181,10 @@ def _lower(session: Session) -> str:
 
 def _fold(session: Session) -> str:
     board = session.board
-    session.keep("fold", folded(session.graph, session.options.target, board))
+    chosen, sized = fitted(session.graph, session.options.target, board)
+    session.keep("fold", chosen)
     (session.folder / "folding.toml").write_text(folding_file.write(session.graph), encoding="utf-8")
-    session.keep("size-fifos", size_fifos(session.graph))
+    session.keep("size-fifos", sized)
     (session.folder / "ir" / "graph.json").write_text(graph_to_json(session.graph), encoding="utf-8")
     estimate = session.estimate = Estimate.of(session.graph)
     over = oversize_warning(estimate.resources, board)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from hwgen import folding_file
 from hwgen.boards import Board, for_part, load
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Graph
-from hwgen.passes.fold import fold
+from hwgen.kernels.base import Resources
+from hwgen.passes.fold import fold, oversize_warning
+from hwgen.passes.size_fifos import size_fifos
+from hwgen.synth.parts import kernels_of
+
+_ATTEMPTS = 6
+"""Foldings that are tried where FIFOs exceed the board; each for four fifths of what the last one could take."""
 
 
 @dataclass(frozen=True)
@@ -45,3 +51,28 @@ def folded(graph: Graph, target: Target, board: Board) -> Graph:
     given = None if target.folding is None else folding_file.read(target.folding, graph)
     return fold(graph, board=board, clock_mhz=board.clock_mhz, fps=target.fps, folding=given,
                 allow_oversize=target.allow_oversize)
+
+
+def fitted(graph: Graph, target: Target, board: Board) -> tuple[Graph, Graph]:
+    """The folded graph, and the same with converters and FIFOs, which fits the board (unless target.allow_oversize).
+
+    What waits beside a long branch is known only now. Where it makes the default folding exceed the board, a smaller
+    one is tried. Raises HwgenError as folded does, and "does-not-fit".
+    """
+    limit = board
+    for _ in range(_ATTEMPTS):
+        chosen = folded(graph, target, limit)
+        sized = size_fifos(chosen)
+        over = oversize_warning(sum((kernel.resources() for _, kernel in kernels_of(sized)), Resources()), board)
+        if over is None or target.allow_oversize:
+            return chosen, sized
+        if target.fps is not None or target.folding is not None:
+            break
+        limit = replace(limit, resources=_reduced(limit.resources))
+    raise HwgenError("does-not-fit", board.name, f"with its FIFOs, {over}",
+                     "Take a larger board, ask for fewer frames/s, or build anyway with --allow-oversize.")
+
+
+def _reduced(resources: Resources) -> Resources:
+    """A fifth less of everything."""
+    return Resources(**{name: 4 * number // 5 for name, number in asdict(resources).items()})

@@ -27,6 +27,9 @@ SMALLEST_DEPTH = 2
 FRAMES_BEHIND = 2
 """At the start of the sizing."""
 
+MOST_LATENCY = 3
+"""Of a FIFO."""
+
 FLAG_CYCLES = 3
 """From a frame's last beat at an input to its flag at an output: a register and a FIFO in LUT RAM; a fork adds one."""
 
@@ -114,9 +117,11 @@ def _roomy(network: Network, period: int, streams: Mapping[Stop, tuple[Value, in
     """
     first = {line.name: k for k, line in reversed(tuple(enumerate(network.lines)))}
     late = [FRAMES_BEHIND * first[line.name] for line in network.lines]
+    delays = sum(line.delay + MOST_LATENCY for line in network.lines)
+    spare = FRAMES_BEHIND + -(-delays // period)
     for k, edge in enumerate(network.edges):
         beats = len(network.lines[edge.source].writes[edge.source_port])
-        room = beats * (late[edge.sink] - late[edge.source] + FRAMES_BEHIND)
+        room = beats * (late[edge.sink] - late[edge.source] + spare)
         network = _with_depth(network, k, max(room, SMALLEST_DEPTH), streams)
     start = [line.positions + frames * period for line, frames in zip(network.lines, late, strict=True)]
     if (times := timing.runs_at(network, period, start)) is None:
