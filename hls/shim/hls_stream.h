@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "tap.hpp"
+
 namespace hls {
 
 // A stream was read while it was empty.
@@ -22,7 +24,10 @@ template <typename T>
 class stream {
  public:
   stream() : name_("without a name") {}
-  explicit stream(std::string name) : name_(std::move(name)) {}
+  explicit stream(std::string name) : name_(std::move(name)), tap_(hwgen_sim::tap_of(name_)) {}
+  ~stream() {
+    if (!empty()) hwgen_sim::leave(name_, size());
+  }
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
 
@@ -42,6 +47,7 @@ class stream {
   void write(const T& beat) {
     beats_.push_back(beat);
     if (size() > most_) most_ = size();
+    if (tap_ != nullptr) tap_->take(beat, size());
   }
 
   bool empty() const { return size() == 0; }
@@ -56,6 +62,7 @@ class stream {
   static constexpr std::size_t LONG = 4096;  // beats that are gone, below which tidying up is not worth it
 
   std::string name_;
+  hwgen_sim::Tap* tap_ = nullptr;
   std::vector<T> beats_;
   std::size_t first_ = 0;
   std::size_t most_ = 0;
