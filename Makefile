@@ -43,6 +43,9 @@ fast: env  ## lint, types and unit tests
 sim: env  ## the kernel benches and the simulator's own tests
 	$(PYTEST) -n $(JOBS) tests/kernels tests/sim $(PYTEST_ARGS)
 
+networks: env  ## every real network of ../shared/models, to verified RTL: half an hour
+	$(PYTEST) -n $(JOBS) --every-network tests/e2e/test_every_network.py $(PYTEST_ARGS)
+
 random: env  ## random networks from QONNX to RTL: COUNT=200 SEED=1
 	$(PYTEST) -s tests/e2e/test_random.py --networks $(COUNT) --seed $(SEED)
 
@@ -55,4 +58,4 @@ golden: env  ## rewrite the golden texts; read the diff before you commit it
 bench: $(VENV)/.demo  ## time the tool itself
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py  # the integer model on one core
 
-.PHONY: help env demo test fast sim random formal golden bench
+.PHONY: help env demo test fast sim networks random formal golden bench

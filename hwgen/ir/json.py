@@ -1,8 +1,8 @@
 """The IR as JSON: a graph written and read back is equal to itself (docs/architecture.md, "The IR on disk").
 
-A record (a frozen dataclass) is an object with its class name under "$" and its fields; a tuple is a list; a Tensor has
-"$": "Tensor", the narrowest numpy dtype, its shape and its bytes in base64, or a list of exact numbers. Only the
-records of hwgen.exact, hwgen.ops, hwgen.kernels, hwgen.host and the IR itself can be named.
+A record (a frozen dataclass) is an object with its class, as "ops.pad.Pad", under "$" and its fields; a tuple is a list;
+a Tensor has "$": "Tensor", the narrowest numpy dtype, its shape and its bytes in base64, or a list of exact numbers.
+Only the records of hwgen.exact, hwgen.ops, hwgen.kernels, hwgen.host and the IR itself can be named.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hwgen.exact.surd import Surd
 from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Array, Tensor
 
-FORMAT = 1
+FORMAT = 2
 _MODULES = ("hwgen.ir.types", "hwgen.ir.graph", "hwgen.rounding", "hwgen.host", "hwgen.stream", "hwgen.kernels.base")
 _PACKAGES = ("hwgen.exact", "hwgen.ops", "hwgen.kernels")
 
@@ -60,13 +60,18 @@ def _records() -> dict[str, type]:
     classes: dict[str, type] = {}
     for name in (*_MODULES, *found):
         members = vars(importlib.import_module(name)).values()
-        classes.update({member.__name__: member for member in members if _is_record(member)})
+        classes.update({_name(member): member for member in members if _is_record(member)})
     return classes
 
 
 def _is_record(member: object) -> bool:
     return (isinstance(member, type) and member.__module__.startswith("hwgen.")
             and (is_dataclass(member) or issubclass(member, Enum)))
+
+
+def _name(kind: type) -> str:
+    """Of a class: two levels may have a class of the same name."""
+    return f"{kind.__module__.removeprefix('hwgen.')}.{kind.__name__}"
 
 
 def _encode(item: Any) -> Any:
@@ -83,10 +88,10 @@ def _encode(item: Any) -> Any:
     if isinstance(item, Tensor):
         return {"$": "Tensor", **_encode_array(item.array)}
     if isinstance(item, Enum):
-        return {"$": type(item).__name__, "name": item.name}
+        return {"$": _name(type(item)), "name": item.name}
     if not is_dataclass(item):
         raise TypeError(f"{type(item).__name__} has no JSON form")
-    return {"$": type(item).__name__, **{f.name: _encode(getattr(item, f.name)) for f in fields(item) if f.init}}
+    return {"$": _name(type(item)), **{f.name: _encode(getattr(item, f.name)) for f in fields(item) if f.init}}
 
 
 def _encode_array(array: Array) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from hwgen.ir.json import graph_from_json, graph_to_json
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.text import graph_text
 from hwgen.ir.types import BIPOLAR, REAL, IntType
+from hwgen.ops.concat import Concat
 from hwgen.ops.matmul import MatMul
 from hwgen.ops.quantized import Relu
+from hwgen.ops.quantized_maps import Concat as QuantizedConcat
 from hwgen.passes.canonicalise import canonicalise
 from hwgen.passes.fold_scales import fold_scales
 from hwgen.passes.thresholds import thresholds
@@ -55,6 +57,18 @@ def test_the_text_tells_two_graphs_apart_by_one_weight() -> None:
     assert graph_text(integer(np.array([[1, -2]]))) != graph_text(integer(np.array([[1, -1]])))
 
 
+def test_classes_of_one_name_are_told_apart() -> None:
+    """Concat is an op of the quantized level and one of the integer level."""
+    graphs = []
+    for level, op, kind in ((Level.QUANTIZED, QuantizedConcat(), REAL), (Level.INTEGER, Concat(), IntType(0, 3))):
+        builder = GraphBuilder("net", level)
+        shape = (2, 1, 1) if level is Level.QUANTIZED else (1, 1, 2)
+        builder.add_input(Value("x", shape, kind))
+        builder.add("both", op, ["x", "x"], ["y"])
+        graphs.append(builder.build(["y"]))
+    assert [graph_from_json(graph_to_json(graph)) for graph in graphs] == graphs
+
+
 @pytest.mark.parametrize("stage", [fold_scales, lambda graph: thresholds(fold_scales(graph))])
 def test_json_reads_back_equal(quantized: Graph, stage: object) -> None:
     graph = stage(canonicalise(quantized))  # type: ignore[operator]
@@ -75,9 +89,10 @@ def test_json_keeps_bipolar_apart_from_the_interval() -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "", "{}", "[]", '{"format": 1}', '{"format": 2, "graph": {}}', '{"format": 1, "graph": {"$": "os"}}',
-    '{"format": 1, "graph": {"$": "Path", "name": "x"}}', '{"format": 1, "graph": 7}',
-    '{"format": 1, "graph": {"$": "HwgenError", "code": "x"}}', '{"format": 1, "graph": {"$": "Graph", "nam": "x"}}',
+    "", "{}", "[]", '{"format": 2}', '{"format": 1, "graph": {}}', '{"format": 2, "graph": {"$": "os"}}',
+    '{"format": 2, "graph": {"$": "Path", "name": "x"}}', '{"format": 2, "graph": 7}',
+    '{"format": 2, "graph": {"$": "errors.HwgenError", "code": "x"}}',
+    '{"format": 2, "graph": {"$": "ir.graph.Graph", "nam": "x"}}',
 ])
 def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(HwgenError) as caught:
