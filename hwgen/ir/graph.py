@@ -65,7 +65,7 @@ class Op(ABC):
         return False
 
     def compiled_rows(self, inputs: Sequence[Value]) -> Callable[[Array, slice], Array] | None:
-        """compiled() of one input for some rows of the output map only, where they take a part of the work; else None."""
+        """compiled() of one input for some rows of the output map, where they take a part of the work; else None."""
         return None
 
     def narrowed(self, inputs: Sequence[Value]) -> Op:

@@ -1,8 +1,8 @@
 """The IR as JSON: a graph written and read back is equal to itself (docs/architecture.md, "The IR on disk").
 
-A record (a frozen dataclass) is an object with its class, as "ops.pad.Pad", under "$" and its fields; a tuple is a list;
-a Tensor has "$": "Tensor", the narrowest numpy dtype, its shape and its bytes in base64, or a list of exact numbers.
-Only the records of hwgen.exact, hwgen.ops, hwgen.kernels, hwgen.host and the IR itself can be named.
+A record (a frozen dataclass) is an object with its class, as "ops.pad.Pad", under "$" and its fields; a tuple is a
+list; a Tensor has "$": "Tensor", the narrowest numpy dtype, its shape and its bytes in base64, or a list of exact
+numbers. Only the records of hwgen.exact, hwgen.ops, hwgen.kernels, hwgen.host and the IR itself can be named.
 """
 
 from __future__ import annotations
