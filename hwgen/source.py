@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 from hwgen.errors import Exit, HwgenError
@@ -27,7 +26,7 @@ def load_network(source: Path, options: ImportOptions) -> Imported:
             raise
         raise HwgenError("no-torch", str(source), "a network in a Python file needs torch",
                          "Install it: pip install 'hwgen[qat]'.", exit_code=Exit.STAGE_UNAVAILABLE) from None
-    return replace(import_program(source, options), warnings=())
+    return import_program(source, options)
 
 
 def digest(source: Path, options: ImportOptions) -> str:

@@ -13,8 +13,10 @@ from torch import Tensor as TorchTensor
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import GraphBuilder, Op, Value
 from hwgen.ir.tensor import Array, Tensor
+from hwgen.ir.types import REAL, IntType
 from hwgen.nn.record import Call, Recording, Ref
 from hwgen.nn.tensor import IntQuantTensor
+from hwgen.ops.quantized import Quant
 
 Converter = Callable[["Site", Call], None]
 _converters: dict[Any, tuple[Converter, tuple[str, ...]]] = {}
@@ -80,6 +82,13 @@ class Site:
         made = next(n for n in (name, *(f"{name}_{i}" for i in range(2, len(self.names) + 3))) if n not in self.names)
         self.names.add(made)
         return made
+
+
+def stand_in(builder: GraphBuilder, name: str, shape: tuple[int, ...]) -> Value:
+    """An input of the graph, and a quantizer, in the place of a value that has no counterpart."""
+    port = builder.add_input(Value(f"{name}_stand_in", shape, REAL))
+    (made,) = builder.add(name, Quant(Tensor(2.0**-6), Tensor(0), IntType(-128, 127)), [port.name], [name])
+    return made
 
 
 def function_name(call: Call) -> str:

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from hwgen.errors import HwgenError
+from hwgen.frontend import host_tail
 from hwgen.frontend.options import Imported, ImportOptions
-from hwgen.nn.trace import to_ir
+from hwgen.nn.trace import input_shape_of, to_ir
 
 
 def import_program(source: Path, options: ImportOptions) -> Imported:
@@ -27,7 +28,9 @@ def import_program(source: Path, options: ImportOptions) -> Imported:
     if options.weights is not None:
         load_weights(model, options.weights)
     graph = to_ir(model, _input_shapes(model, options), path.stem)
-    return Imported(graph, (), {})
+    host_tail.refuse_without_quantizers(graph)
+    layers = host_tail.host_layers(graph)
+    return Imported(graph, (host_tail.warning(layers),) if layers else (), {})
 
 
 def made_by(path: Path, function: str) -> nn.Module:
@@ -82,8 +85,4 @@ def _input_shapes(model: nn.Module, options: ImportOptions) -> list[tuple[int, .
     """--input-shape, else the module's own attribute input_shape."""
     if options.input_shapes:
         return list(options.input_shapes.values())
-    own = getattr(model, "input_shape", None)
-    if not isinstance(own, tuple):
-        raise HwgenError("input-shape", type(model).__name__, "the shape of its input is unknown",
-                         "Give it: --input-shape 1x3x32x32, or set the module's attribute input_shape.")
-    return [own]
+    return [tuple(input_shape_of(model))]

@@ -15,10 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from hwgen.errors import HwgenError
 from hwgen.nn.quantizers import TensorQuant, TruncQuant
 from hwgen.nn.tensor import IntQuantTensor
 
 LEAVES = (TensorQuant, TruncQuant)
+MAX_MESSAGE = 300
+"""Characters of torch's own messages that are passed on."""
 _PART_OF_QUANTIZER = (".tensor_quant", ".trunc_quant", ".act_quant")
 
 
@@ -105,8 +108,15 @@ class _Recorder(TorchFunctionMode):
         """The forward pass itself."""
         for x in inputs:
             self.recording.inputs.append(self._number(x))
-        with self:
-            made = model(*inputs)
+        try:
+            with self:
+                made = model(*inputs)
+        except HwgenError as error:
+            raise HwgenError(error.code, f"{error.where} '{self._layer()}'", error.why, error.help) from None
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+            text = " ".join(str(error).split())[:MAX_MESSAGE]
+            raise HwgenError("forward-failed", self._layer() or type(model).__name__, f"its forward pass fails: {text}",
+                             "Check the shape of the input, and that the model runs on it in torch.") from error
         for y in made if isinstance(made, list | tuple) and not isinstance(made, IntQuantTensor) else [made]:
             self.recording.outputs.append(self.numbers.get(id(_plain(y)), -1))
         return self.recording
@@ -144,8 +154,12 @@ class _Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         made = function(*args, **kwargs)
         if not self.inside:
-            self._note(function, self.layers[-1] if self.layers else "", tuple(args), kwargs, made)
+            self._note(function, self._layer(), tuple(args), kwargs, made)
         return made
+
+    def _layer(self) -> str:
+        """The module that is running; "" for the whole network, or outside of it."""
+        return self.layers[-1] if self.layers else ""
 
     def _note(self, function: Any, layer: str, arguments: tuple[Any, ...], options: Mapping[str, Any],
               made: Any) -> None:

@@ -12,8 +12,8 @@ from hwgen.errors import HwgenError
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Value
 from hwgen.ir.types import REAL
 from hwgen.nn import convert_curves, convert_layout, converters  # noqa: F401  (registers them)
-from hwgen.nn.calls import Site, converter_of, place
-from hwgen.nn.record import Recording, record
+from hwgen.nn.calls import Site, converter_of, function_name, place, stand_in
+from hwgen.nn.record import Call, Recording, record, refs
 
 Shape = Sequence[int]
 
@@ -25,19 +25,49 @@ def to_ir(model: nn.Module, input_shape: Shape | Sequence[Shape], name: str = ""
     by default the class's. The module is run in evaluation mode and left as it was. HwgenError: "untraceable" for
     functions that have no counterpart, all at once; "input-shape".
     """
+    return traced(model, input_shape, name)
+
+
+def traced(model: nn.Module, input_shape: Shape | Sequence[Shape], name: str = "",
+           problems: list[HwgenError] | None = None) -> Graph:
+    """to_ir; with a list for problems, calls that cannot be converted are noted there and replaced by inputs."""
     shapes = _shapes(input_shape)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     recording = record(model, [torch.zeros(shape, device=device) for shape in shapes])
-    _refuse_unknown(recording)
+    if problems is None:
+        _refuse_unknown(recording)
     builder = GraphBuilder(name or type(model).__name__, Level.QUANTIZED)
     site = Site(builder, recording)
     for port, number, shape in zip(_input_names(model, len(shapes)), recording.inputs, shapes, strict=True):
         site.values[number] = builder.add_input(Value(site.unique(port), tuple(shape[1:]), REAL))
+    before: list[str] = []
     for call in recording.live():
-        converter, _ = converter_of(call) or (None, None)
-        assert converter is not None
-        converter(site, call)
-    return builder.build([_output(site, number) for number in recording.outputs])
+        try:
+            _convert(site, call)
+        except HwgenError as error:
+            if problems is None:
+                raise
+            problems.append(error)
+            before += [site.values[index].name for index in refs((call.arguments, call.options))]
+            site.values[call.output] = stand_in(builder, site.unique(call.layer or function_name(call)), call.shape[1:])
+    outputs = [_output(site, number) for number in recording.outputs]
+    return builder.build([*outputs, *(x for x in dict.fromkeys(before) if x not in (*outputs, *builder.inputs))])
+
+
+def input_shape_of(model: nn.Module) -> Shape:
+    """The module's attribute input_shape. HwgenError: "input-shape" where it has none."""
+    own = getattr(model, "input_shape", None)
+    if not isinstance(own, tuple):
+        raise HwgenError("input-shape", type(model).__name__, "the shape of its input is unknown",
+                         "Give it: --input-shape 1x3x32x32, or set the module's attribute input_shape.")
+    return own
+
+
+def _convert(site: Site, call: Call) -> None:
+    found = converter_of(call)
+    if found is None:
+        raise _untraceable([place(call)])
+    found[0](site, call)
 
 
 def _shapes(given: Shape | Sequence[Shape]) -> list[tuple[int, ...]]:
@@ -60,8 +90,13 @@ def _input_names(model: nn.Module, count: int) -> list[str]:
 def _refuse_unknown(recording: Recording) -> None:
     unknown = sorted({place(call) for call in recording.live() if converter_of(call) is None})
     if unknown:
-        raise HwgenError("untraceable", ", ".join(unknown), "hwgen has no exact counterpart of these functions",
-                         "Replace them, or move them behind the last quantizer's network on the host.")
+        raise _untraceable(unknown)
+
+
+def _untraceable(places: list[str]) -> HwgenError:
+    what = "this function" if len(places) == 1 else "these functions"
+    return HwgenError("untraceable", ", ".join(places), f"hwgen has no exact counterpart of {what}",
+                      "Replace it, or do it outside of the network, on the host.")
 
 
 def _output(site: Site, number: int) -> str:
