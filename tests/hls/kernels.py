@@ -103,11 +103,11 @@ def check_kernels(kernels: Sequence[Kernel], *, seed: int, work: Path, frames: F
             assert np.array_equal(got, expected), where
 
 
-def source_text(kernels: Sequence[Kernel]) -> str:
-    """One C++ file with all kernels, named k0, k1, ..."""
+def source_text(kernels: Sequence[Kernel], template: str = "kernels.cpp.j2") -> str:
+    """One C++ file with all kernels, named k0, k1, ..., from a template of this folder."""
     environment = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True)
     instances = [_instance(f"k{i}", kernel) for i, kernel in enumerate(kernels)]
-    return environment.get_template("kernels.cpp.j2").render(
+    return environment.get_template(template).render(
         stems=sorted({kernel.stem for kernel in kernels}), kernels=instances)
 
 
