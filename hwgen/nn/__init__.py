@@ -12,6 +12,7 @@ except ModuleNotFoundError as missing:
     raise ModuleNotFoundError("hwgen.nn needs torch: pip install 'hwgen[qat]'", name="torch") from missing
 
 from hwgen.nn.activations import QuantHardTanh, QuantIdentity, QuantReLU, QuantSigmoid, QuantTanh
+from hwgen.nn.calibrate import quantize
 from hwgen.nn.check import check
 from hwgen.nn.layers import (
     QuantAvgPool2d,
@@ -34,5 +35,6 @@ __all__ = [
     "IntQuantTensor", "QuantAvgPool2d", "QuantCat", "QuantConv1d", "QuantConv2d", "QuantConvTranspose1d",
     "QuantConvTranspose2d", "QuantEltwiseAdd", "QuantHardTanh", "QuantIdentity", "QuantLinear", "QuantMaxPool2d",
     "QuantReLU", "QuantSigmoid", "QuantTanh", "QuantType", "QuantUpsample", "RestrictValueType", "ScalingImplType",
-    "StatsOp", "TruncAvgPool2d", "check", "to_ir",
+    "StatsOp", "TruncAvgPool2d", "check", "quantize",
+    "to_ir",
 ]

@@ -70,6 +70,11 @@ class WeightLayer(QuantLayer):
         axis = self.output_channel_axis
         return tuple(size if i == axis else 1 for i, size in enumerate(self.weight.shape))
 
+    @property
+    def scale_repeats(self) -> int:
+        """How many groups of output channels share the weights' scales."""
+        return 1
+
     def quant_weight(self) -> Any:
         """The quantized weights, an IntQuantTensor."""
         return self.weight_quant(self.weight)
@@ -79,7 +84,7 @@ class WeightLayer(QuantLayer):
         x, weight = self.input_quant(x), self.quant_weight()
         bias = self.bias
         if bias is not None:
-            bias = self.bias_quant(bias, x, weight, x.dim(), self.channel_axis)
+            bias = self.bias_quant(bias, x, weight, x.dim(), self.channel_axis, self.scale_repeats)
         return self.packed(self.output_quant(self.computed(x, weight, bias)))
 
     def computed(self, x: Any, weight: Any, bias: Any) -> Any:
@@ -150,6 +155,10 @@ class _Transposed(_Convolution):
 
     output_channel_axis = 1
     output_padding: Any
+
+    @property
+    def scale_repeats(self) -> int:
+        return self.groups
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
                  output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, *,

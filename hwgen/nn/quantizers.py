@@ -110,14 +110,14 @@ class BiasQuant(_Proxy):
         if self.tensor_quant is not None:
             self.tensor_quant.weights = not self.tensor_quant.settings.requires_input_scale
 
-    def forward(self, bias: Tensor, x: Any, weight: Any, rank: int, channel_axis: int) -> Any:
+    def forward(self, bias: Tensor, x: Any, weight: Any, rank: int, channel_axis: int, repeats: int = 1) -> Any:
         """HwgenError: "input-scale" where the accumulator has no scale."""
         if self.tensor_quant is None:
             return bias
         if not self.tensor_quant.settings.requires_input_scale:
             return self.made(self.tensor_quant(bias))
         both = isinstance(x, IntQuantTensor) and isinstance(weight, IntQuantTensor)
-        scale = product_scale(x, weight, rank, channel_axis) if both else None
+        scale = product_scale(x, weight, rank, channel_axis, repeats) if both else None
         if scale is None:
             raise HwgenError("input-scale", self.layer, "its bias quantizer takes the scale of the accumulator, and "
                              "its input or its weights are not quantized", "Set return_quant_tensor=True on the layer "

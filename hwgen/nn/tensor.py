@@ -269,13 +269,17 @@ _SAME_GRID: frozenset[Any] = frozenset({
 """Functions that move or select values of one grid; relu's zero lies on it."""
 
 
+_TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d)
+
+
 def _product(function: Callable[..., Tensor], x: Any, weight: Any, bias: Any = None, *args: Any,
              **kwargs: Any) -> Any:
     """A convolution or linear layer: quantized where its input and weights are, and have no zero points."""
     y = function(unpacked(x), unpacked(weight), unpacked(bias), *args, **kwargs)
     if not (isinstance(x, IntQuantTensor) and isinstance(weight, IntQuantTensor)):
         return y
-    scale = product_scale(x, weight, y.dim(), -1 if function is F.linear else 1)
+    repeats = kwargs.get("groups", 1) if function in _TRANSPOSED else 1
+    scale = product_scale(x, weight, y.dim(), -1 if function is F.linear else 1, repeats)
     if scale is None or bool((x.zero_point != 0).any()) or bool((weight.zero_point != 0).any()):
         return y
     zero, bits = torch.zeros(1), _product_bits(function, x, weight, kwargs)
@@ -287,12 +291,17 @@ def _product(function: Callable[..., Tensor], x: Any, weight: Any, bias: Any = N
     return IntQuantTensor(y, scale, zero, bits, x.signed or weight.signed, x.training or weight.training)
 
 
-def product_scale(x: IntQuantTensor, weight: IntQuantTensor, rank: int, channel_axis: int) -> Tensor | None:
-    """The accumulator's scale, one per channel where the weights have that; None where the input's is per channel."""
+def product_scale(x: IntQuantTensor, weight: IntQuantTensor, rank: int, channel_axis: int,
+                  repeats: int = 1) -> Tensor | None:
+    """The accumulator's scale, one per channel where the weights have that; None where the input's is per channel.
+
+    repeats: how many times the weights' scales go round (the groups of a transposed convolution share them).
+    """
     if x.scale.numel() != 1:
         return None
-    shape = _channel_shape(rank, channel_axis)
-    return weight.scale.reshape(shape) * x.scale.reshape(shape)
+    shape, scale = _channel_shape(rank, channel_axis), weight.scale.reshape(-1)
+    scale = scale.repeat(repeats) if scale.numel() > 1 and repeats > 1 else scale
+    return scale.reshape(shape) * x.scale.reshape(shape)
 
 
 def _channel_shape(rank: int, axis: int) -> tuple[int, ...]:
@@ -305,7 +314,7 @@ def _product_bits(function: Callable[..., Tensor], x: IntQuantTensor, weight: In
                   kwargs: Mapping[str, Any]) -> Tensor:
     """Bits that every sum fits, whatever the weights are: what Brevitas reports."""
     terms = math.prod(weight.shape[1:])
-    if function in (F.conv_transpose1d, F.conv_transpose2d):
+    if function in _TRANSPOSED:
         steps = zip(kwargs["stride"], weight.shape[2:], strict=True)
         terms = weight.shape[1] * math.prod(max(math.ceil(k / s), 1) for s, k in steps)
     largest = (2**x.bit_width - 1) * (2**weight.bit_width - 1) * terms

@@ -71,16 +71,24 @@ def transposed(**options: Any) -> Any:
     return qnn.QuantConvTranspose2d(4, 6, 3, stride=(2, 3), weight_bit_width=4, **options)
 
 
+def on_grid(network: Between) -> Between:
+    """The function sees the grid of its input, as the scale of a bias needs it."""
+    network.inner.return_quant_tensor = True
+    return network
+
+
 TRANSPOSED: dict[str, dict[str, Any]] = {
     "plain": {}, "padding": {"padding": (1, 0), "output_padding": (1, 2)}, "groups": {"groups": 2}, "dilation": {
         "dilation": (1, 2)},
     "per channel": {"weight_quant": quant.Int8WeightPerChannelFloat, "bias": False},
+    "per channel in groups": {"weight_quant": quant.Int8WeightPerChannelFixedPoint, "bias_quant": quant.Int16Bias,
+                              "groups": 2},
     "shifted": {"weight_quant": quant.ShiftedUint8WeightPerTensorFloat},
     "bias": {"bias_quant": quant.Int8BiasPerTensorFixedPointInternalScaling, "groups": 2}}
 NETWORKS: dict[str, tuple[Callable[[], Any], bool]] = {
     **{name: (lambda f=f: Between(f), False) for name, f in (SMOOTH | LAYOUT).items()},  # type: ignore[misc]
     **{f"1-D: {name}": (lambda f=f: Between(f, flat=True), True) for name, f in ROWS.items()},  # type: ignore[misc]
-    **{f"transposed: {name}": (lambda o=o: Between(transposed(**o)), False)  # type: ignore[misc]
+    **{f"transposed: {name}": (lambda o=o: on_grid(Between(transposed(**o))), False)  # type: ignore[misc]
        for name, o in TRANSPOSED.items()},
     **{f"ternary {share}": (lambda t=share: Between(qnn.QuantIdentity(  # type: ignore[misc]
         quant.SignedTernaryActPerTensorConst, threshold=t, max_val=0.75)), False) for share in (0.5, 0.25, 0.3)},
