@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from hwgen import folding_file, simulate
+from hwgen.backends import BACKENDS, Backend
 from hwgen.boards import Board
 from hwgen.checks import PassCheck
 from hwgen.emit.staging import staged
-from hwgen.emit.whole import emit_build
 from hwgen.errors import Exit, HwgenError
 from hwgen.frontend import Imported, ImportOptions
 from hwgen.ir.graph import Graph
@@ -41,7 +41,6 @@ from hwgen.verification import (
     compare_references,
     levels_hit,
     make_vectors,
-    simulated,
 )
 
 
@@ -58,9 +57,10 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """One build as the user asked for it. frames: None for the default; out: None for build/<model>-<board>.
+    """One build as the user asked for it. frames: None for the default; out: None for default_folder().
 
-    synth: run the stage synthesise too, whatever `last` is, so that an area figure needs no simulation.
+    backend: a key of BACKENDS. synth: run the stage synthesise too, whatever `last` is, so that an area figure needs
+    no simulation.
     """
 
     model: Path
@@ -73,6 +73,7 @@ class BuildOptions:
     check: bool = False
     seed: int = 0
     out: Path | None = None
+    backend: str = "rtl"
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -81,9 +82,11 @@ class BuildOptions:
         upto = every[: every.index(self.last) + 1]
         if not self.synth or Stage.SYNTHESISE in upto:
             return tuple(upto)
-        if Stage.FOLD not in upto:
-            raise HwgenError("until-and-synth", f"--until {self.last.value} --synth",
-                             "synthesis needs a folded design", "Stop at fold or later: --until fold --synth.")
+        needed = Stage.FOLD if self.backend == "rtl" else Stage.EMIT
+        if needed not in upto:
+            why = "synthesis needs a folded design" if needed is Stage.FOLD else "Vitis HLS needs the project"
+            raise HwgenError("until-and-synth", f"--until {self.last.value} --synth", why,
+                             f"Stop at {needed.value} or later: --until {needed.value} --synth.")
         return (*upto, Stage.SYNTHESISE)
 
 
@@ -106,6 +109,10 @@ class Session:
     synthesis: Mapping[str, Resources] | None = None
     unavailable: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def backend(self) -> Backend:
+        return BACKENDS[self.options.backend]
 
     @property
     def graph(self) -> Graph:
@@ -132,7 +139,7 @@ def build_model(options: BuildOptions, console: Console) -> Exit:
     """
     started = time.perf_counter()
     board, stages = resolve(options.target), options.stages
-    out = options.out or Path("build") / f"{Names().of(options.model.stem)}-{Names().of(board.name)}"
+    out = options.out or default_folder(options, board)
     with staged(out) as folder:
         session = Session(options, board, folder, console, out)
         for stage in stages:
@@ -144,13 +151,19 @@ def build_model(options: BuildOptions, console: Console) -> Exit:
     return _verdict(session)
 
 
+def default_folder(options: BuildOptions, board: Board) -> Path:
+    """Where a build without --out goes."""
+    backend = "" if options.backend == "rtl" else f"-{options.backend}"
+    return Path("build") / f"{Names().of(options.model.stem)}-{Names().of(board.name)}{backend}"
+
+
 def _timed(session: Session, stage: Stage, run: Callable[[Session], str]) -> None:
     """Run a stage, note its wall time and print its line of facts."""
     started = time.perf_counter()
     try:
         facts = run(session)
     except HwgenError as error:
-        if error.exit_code != Exit.STAGE_UNAVAILABLE:
+        if error.exit_code != Exit.STAGE_UNAVAILABLE or stage is Stage.IMPORT:
             raise
         session.unavailable[stage.value] = f"{error.where}: {error.why}"
         session.console.warning(f"{stage.value} could not run: {error.where}: {error.why}. {error.help}")
@@ -181,7 +194,8 @@ def _lower(session: Session) -> str:
 
 def _fold(session: Session) -> str:
     board = session.board
-    chosen, sized = fitted(session.graph, session.options.target, board)
+    target = replace(session.options.target, widest=session.backend.widest)
+    chosen, sized = fitted(session.graph, target, board)
     session.keep("fold", chosen)
     (session.folder / "folding.toml").write_text(folding_file.write(session.graph), encoding="utf-8")
     session.keep("size-fifos", sized)
@@ -198,19 +212,17 @@ def _fold(session: Session) -> str:
 def _emit(session: Session) -> str:
     options = session.options
     session.vectors = make_vectors(session.graph, options.inputs, options.frames, options.seed)
-    session.design = emit_build(session.graph, session.folder)
+    session.design = session.backend.emit(session.graph, session.board, session.vectors, session.folder)
     simulate.write(session.folder, session.design, session.vectors.integers, session.vectors.values)
-    modules = len(list((session.folder / "rtl").glob("*.sv")))
-    memories = len(list((session.folder / "mem").glob("*")))
-    return f"{count(modules, 'module')}, {count(memories, 'memory file')}"
+    return session.backend.facts(session.folder)
 
 
 def _simulate(session: Session) -> str:
     assert session.imported is not None and session.vectors is not None and session.design is not None
     references = compare_references(session.imported.graph, session.graph, session.vectors)
     proof = certificate(session.graphs)
-    runs = simulated(session.folder, session.out, session.design, session.vectors, session.options.seed,
-                     session.console)
+    runs = session.backend.simulate(session.folder, session.out, session.design, session.vectors, session.options.seed,
+                                    session.console)
     levels = levels_hit(session.graph, session.vectors.values)
     session.verification = Verification(session.vectors, references, proof, levels, runs)
     session.console.stage("Compared", session.verification.reference_facts)
@@ -218,8 +230,11 @@ def _simulate(session: Session) -> str:
 
 
 def _synthesise(session: Session) -> str:
+    from hwgen.synth.vitis import synthesise_project
     from hwgen.synth.yosys import synthesise
 
+    if session.backend.name == "hls":
+        return synthesise_project(session.folder)
     seconds = session.estimate.resources.lut * _SYNTHESIS_SECONDS_PER_LUT if session.estimate else 0.0
     session.console.announce(f"synthesising {count(len(session.graph.nodes), 'kernel')} with Yosys (equal ones once, "
                              f"cached by content): about {duration(seconds)}")

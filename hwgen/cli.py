@@ -75,19 +75,22 @@ def hwgen() -> None:
               help="Real inputs to verify with, batch first.")
 @import_flags
 @click.option("--until", type=click.Choice(STAGES), help="Stop after this stage; default: simulate.")
-@click.option("--synth", is_flag=True, help="Also synthesise every kernel with Yosys for its area.")
+@click.option("--synth", is_flag=True,
+              help="Also synthesise: every kernel with Yosys for its area, or the project with Vitis HLS.")
+@click.option("--backend", type=click.Choice(["rtl", "hls"]), default="rtl", show_default=True,
+              help="SystemVerilog, or a C++ project for Vitis HLS.")
 @click.option("--check", is_flag=True, help="Execute the graph before and after every pass and compare.")
 @seed_flag
 @click.option("--out", type=FILE, metavar="DIR", help="Build directory; default: build/MODEL-BOARD.")
 @debug_flag
 def build(model: Path, target: Target, frames: int | None, inputs: tuple[str, ...], imports: ImportOptions,
-          until: str | None, synth: bool, check: bool, seed: int, out: Path | None) -> int:
-    """Build MODEL (QONNX, QCDQ or FINN-ONNX) for a board: RTL, verified against the integer model, with a report."""
+          until: str | None, synth: bool, backend: str, check: bool, seed: int, out: Path | None) -> int:
+    """Build MODEL (QONNX, QCDQ or FINN-ONNX) for a board: verified against the integer model, with a report."""
     from hwgen.build import BuildOptions, Stage, build_model
     from hwgen.report.console import Console
 
     options = BuildOptions(model, imports, target, Stage(until or "simulate"), synth=synth, frames=frames,
-                           inputs=files(inputs), check=check, seed=seed, out=out)
+                           inputs=files(inputs), check=check, seed=seed, out=out, backend=backend)
     return int(build_model(options, Console()))
 
 
@@ -114,6 +117,43 @@ def run_model(model: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], ac
     return int(run_network(options, Console()))
 
 
+@hwgen.command("export")
+@click.argument("model", type=FILE)
+@click.option("--to", "target", metavar="TARGET", required=True, help="qonnx, qdq or finn: see docs/targets.md.")
+@click.option("--out", type=FILE, metavar="FILE.onnx", required=True, help="The file to write.")
+@import_flags
+@debug_flag
+def export_model(model: Path, target: str, out: Path, imports: ImportOptions) -> None:
+    """Write MODEL for another tool, with the same integers; and which form each layer got."""
+    from hwgen.export import export_network
+    from hwgen.report.tables import table
+
+    forms = export_network(model, target, out, imports).forms
+    click.echo(table([("layer", "form"), *forms.items()]) if forms else f"wrote {out}\n", nl=False)
+
+
+@hwgen.command("compare")
+@click.argument("model", type=FILE)
+@click.option("--targets", default="integer,qdq", show_default=True, metavar="A,B,...",
+              help="integer, rtl, or what hwgen export writes.")
+@click.option("--input", "inputs", metavar="[NAME=]X.npy", multiple=True, required=True, help="Inputs, batch first.")
+@hardware_flags(default_board="pynq")
+@import_flags
+@debug_flag
+def compare_targets(model: Path, targets: str, inputs: tuple[str, ...], target: Target, imports: ImportOptions) -> int:
+    """Run MODEL by several targets on the same inputs, and count the differences of each pair.
+
+    Board, folding and clock matter only to the target rtl. The exit code is 1 where any two differ.
+    """
+    from hwgen.compare import CompareOptions, compare, difference_rows
+    from hwgen.report.console import Console
+    from hwgen.report.tables import table
+
+    rows = compare(CompareOptions(model, imports, target, targets.split(","), files(inputs)), Console())
+    click.echo(table(difference_rows(rows)), nl=False)
+    return int(Exit.VERIFICATION_FAILED if any(row.mismatched for row in rows) else Exit.OK)
+
+
 @hwgen.command()
 @click.argument("source", type=FILE, metavar="MODEL|BUILD_DIR")
 @click.option("--after", metavar="PASS", help="The graph after this pass.")
@@ -138,7 +178,7 @@ def inspect(source: Path, after: str | None, diff: str | None, node: str | None,
 @debug_flag
 def simulate(build_dir: Path, frames: int | None, frame: int | None, stalls: str | None, seed: int,
              waves: Path | None) -> int:
-    """Simulate the RTL of a build directory again, with its own vectors, and compare every layer."""
+    """Simulate a build directory again, with its own vectors, and compare every layer; --stalls, --waves: RTL only."""
     from hwgen.replay import replay
     from hwgen.report.console import Console
 

@@ -16,7 +16,8 @@ def replay(build: Path, console: Console, *, frames: int | None, stalls: tuple[f
                             announce=console.announce)
     wrong = sum(mismatch.count for mismatch in result.mismatches)
     measured = "" if result.cycles_per_frame is None else f"; {result.cycles_per_frame:,} cycles a frame"
-    console.stage("Simulated", f"{count(result.frames, 'frame')} in {count(result.total_cycles, 'cycle')}: "
+    cycles = f" in {count(result.total_cycles, 'cycle')}" if result.total_cycles else ""
+    console.stage("Simulated", f"{count(result.frames, 'frame')}{cycles}: "
                   f"{count(wrong, 'mismatch')} at {count(len(result.boundaries), 'boundary')}{measured}")
     for line in (*result.problems, *map(str, result.mismatches)):
         console.detail(line)

@@ -20,7 +20,10 @@ _ATTEMPTS = 6
 
 @dataclass(frozen=True)
 class Target:
-    """Board name or file, device instead of the board's, clock in MHz, and one of frames per second or folding file."""
+    """Board name or file, device instead of the board's, clock in MHz, and one of frames per second or folding file.
+
+    widest: bits of a number that the backend's language has, None where there is no limit.
+    """
 
     board: str | None
     part: str | None = None
@@ -28,6 +31,7 @@ class Target:
     fps: float | None = None
     folding: Path | None = None
     allow_oversize: bool = False
+    widest: int | None = None
 
 
 def resolve(target: Target) -> Board:
@@ -50,7 +54,7 @@ def folded(graph: Graph, target: Target, board: Board) -> Graph:
     """The hardware graph with the folding that the target asks for. Raises HwgenError as fold and folding_file do."""
     given = None if target.folding is None else folding_file.read(target.folding, graph)
     return fold(graph, board=board, clock_mhz=board.clock_mhz, fps=target.fps, folding=given,
-                allow_oversize=target.allow_oversize)
+                allow_oversize=target.allow_oversize, widest=target.widest)
 
 
 def fitted(graph: Graph, target: Target, board: Board) -> tuple[Graph, Graph]:

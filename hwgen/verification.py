@@ -1,8 +1,8 @@
-"""What a build is checked against: exact reference, float32 replay, threshold certificates, and the simulated RTL."""
+"""What a build is checked against: exact reference, float32 replay, threshold certificates, the simulated design."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from hwgen.model import IntegerModel
 from hwgen.ops.threshold import Threshold
 from hwgen.passes.thresholds import Certificate, certificates
 from hwgen.reference import exact, float32
-from hwgen.report.console import Console, count
-from hwgen.simulate import Design, SimResult, simulate
+from hwgen.report.console import count
+from hwgen.simulate import SimResult
 from hwgen.vectors import as_reals, load_inputs, random_inputs
 
 LEAST_FRAMES = 100
@@ -30,6 +30,8 @@ NEAR_TIE = 1e-3
 """A float32 quantizer input this close to a decision, in steps, may fall on either side."""
 OUTPUT_TOLERANCE = 2.0**-20
 """Outputs are float32: so much of the largest one may differ from the exact value."""
+CSIM_SCOPE = ("C simulation checks values: rate and FIFO depths come from the schedule model of the RTL, and no cycle "
+              "figure is claimed for HLS")
 _SHOWN = 5
 
 
@@ -131,60 +133,121 @@ def levels_hit(graph: Graph, values: Mapping[str, Array]) -> dict[str, float]:
             if isinstance(op, Threshold)}
 
 
-def simulated(folder: Path, called: Path, design: Design, vectors: Vectors, seed: int,
-              console: Console) -> tuple[SimResult, ...]:
-    """One run for each of STALLS; `called` is what the folder will be called. HwgenError tool-missing (exit code 3)."""
-    return tuple(simulate(folder, design, vectors.integers, vectors.values, stalls=stalls, seed=seed, called=called,
-                          announce=console.announce) for stalls in STALLS)
-
-
 @dataclass(frozen=True)
-class Verification:
-    """All that was compared. runs: the simulations in the order of STALLS."""
+class RtlRuns:
+    """The simulations of RTL, in the order of STALLS."""
 
-    vectors: Vectors
-    references: References
-    certificate: Certificate
-    levels: Mapping[str, float]
     runs: tuple[SimResult, ...]
 
     @property
-    def rtl_mismatches(self) -> int:
-        return sum(mismatch.count for run in self.runs for mismatch in run.mismatches)
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """Protocol faults, deadlocks and failed RTL checks."""
-        return tuple(problem for run in self.runs for problem in run.problems)
-
-    @property
-    def passed(self) -> bool:
-        """Everything equal. float32 differences do not count: the exact reference is the judge."""
-        return not (self.rtl_mismatches or self.problems or self.references.exact_mismatches
-                    or self.certificate.mismatches)
+    def results(self) -> tuple[SimResult, ...]:
+        return self.runs
 
     @property
     def cycles(self) -> int | None:
+        """Steady-state cycles between frames, without stalls."""
         return self.runs[0].cycles_per_frame
 
     @property
     def latency(self) -> int | None:
         return self.runs[0].latency
 
-    @property
-    def layer_cycles(self) -> dict[str, int | None]:
-        """Measured cycles between frames by value name, without stalls."""
-        return {boundary.wire.value: boundary.cycles for boundary in self.runs[0].boundaries}
-
-    @property
-    def facts(self) -> str:
-        """Lines for the terminal: the RTL."""
-        frames = f"{count(self.vectors.frames, 'frame')} ({self.vectors.real} real)"
+    def facts(self, frames: str) -> str:
+        """Lines for the terminal; frames: how many, in words."""
         boundaries = f"{count(len(self.runs[0].boundaries), 'boundary')}, with and without stalls"
         pace = "rate not measured (fewer than 4 frames)" if self.cycles is None else f"{self.cycles:,} cycles a frame"
         delay = "" if self.latency is None else f" and {self.latency:,} cycles of latency measured"
-        return (f"RTL against integer model: {count(self.rtl_mismatches, 'mismatch')} in {frames} at {boundaries}\n"
+        return (f"RTL against integer model: {count(mismatches(self.runs), 'mismatch')} in {frames} at {boundaries}\n"
                 f"{pace}{delay}")
+
+    def report(self) -> dict[str, Any]:
+        """Its part of `verification` of report.json."""
+        return {
+            "runs": [{"stalls": None if stalls is None else list(stalls), "cycles": run.total_cycles,
+                      "mismatches": mismatches([run])} for stalls, run in zip(STALLS, self.runs, strict=True)],
+            "rtl_vs_integer_mismatches": mismatches(self.runs),
+            "rtl_problems": sum(len(run.problems) for run in self.runs),
+            "csim": None,
+        }
+
+
+@dataclass(frozen=True)
+class CsimRun:
+    """The C simulation of an HLS project."""
+
+    run: SimResult
+
+    @property
+    def results(self) -> tuple[SimResult, ...]:
+        return (self.run,)
+
+    @property
+    def cycles(self) -> None:
+        """C simulation has no clock."""
+        return None
+
+    @property
+    def latency(self) -> None:
+        return None
+
+    def facts(self, frames: str) -> str:
+        """Lines for the terminal; frames: how many, in words."""
+        return (f"C simulation against integer model: {count(mismatches([self.run]), 'mismatch')} in {frames} at "
+                f"{count(len(self.run.boundaries), 'boundary')}\n{CSIM_SCOPE}")
+
+    def report(self) -> dict[str, Any]:
+        """Its part of `verification` of report.json."""
+        return {"runs": [], "rtl_vs_integer_mismatches": None, "rtl_problems": None,
+                "csim": {"mismatches": mismatches([self.run]), "problems": len(self.run.problems), "scope": CSIM_SCOPE}}
+
+
+Simulated = RtlRuns | CsimRun
+"""What the simulation of a build found."""
+
+
+def mismatches(results: Iterable[SimResult]) -> int:
+    """Wrong elements of all boundaries."""
+    return sum(mismatch.count for result in results for mismatch in result.mismatches)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All that was compared."""
+
+    vectors: Vectors
+    references: References
+    certificate: Certificate
+    levels: Mapping[str, float]
+    simulated: Simulated
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Protocol faults, deadlocks and failed checks."""
+        return tuple(problem for run in self.simulated.results for problem in run.problems)
+
+    @property
+    def passed(self) -> bool:
+        """Everything equal. float32 differences do not count: the exact reference is the judge."""
+        return not (mismatches(self.simulated.results) or self.problems or self.references.exact_mismatches
+                    or self.certificate.mismatches)
+
+    @property
+    def cycles(self) -> int | None:
+        return self.simulated.cycles
+
+    @property
+    def latency(self) -> int | None:
+        return self.simulated.latency
+
+    @property
+    def layer_cycles(self) -> dict[str, int | None]:
+        """Measured cycles between frames by value name, without stalls."""
+        return {boundary.wire.value: boundary.cycles for boundary in self.simulated.results[0].boundaries}
+
+    @property
+    def facts(self) -> str:
+        """Lines for the terminal: the simulated design."""
+        return self.simulated.facts(f"{count(self.vectors.frames, 'frame')} ({self.vectors.real} real)")
 
     @property
     def reference_facts(self) -> str:
@@ -200,12 +263,8 @@ class Verification:
         return {
             "frames": self.vectors.frames,
             "real_frames": self.vectors.real,
-            "boundaries": len(self.runs[0].boundaries),
-            "runs": [{"stalls": None if stalls is None else list(stalls), "cycles": run.total_cycles,
-                      "mismatches": sum(mismatch.count for mismatch in run.mismatches)}
-                     for stalls, run in zip(STALLS, self.runs, strict=True)],
-            "rtl_vs_integer_mismatches": self.rtl_mismatches,
-            "rtl_problems": len(self.problems),
+            "boundaries": len(self.simulated.results[0].boundaries),
+            **self.simulated.report(),
             "integer_vs_exact_mismatches": self.references.exact_mismatches,
             "integer_vs_float32_mismatches": self.references.float32_mismatches,
             "compared_activations": self.references.compared,
@@ -216,6 +275,6 @@ class Verification:
 
     def failures(self) -> list[str]:
         """The first mismatches, one line each."""
-        mismatches = [str(mismatch) for run in self.runs for mismatch in run.mismatches]
+        wrong = [str(mismatch) for run in self.simulated.results for mismatch in run.mismatches]
         first = [self.references.first] if self.references.first else []
-        return [*first, *self.problems, *mismatches][:_SHOWN]
+        return [*first, *self.problems, *wrong][:_SHOWN]

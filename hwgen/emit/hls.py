@@ -11,7 +11,7 @@ from pathlib import Path
 from hwgen.boards import Board
 from hwgen.data import folder
 from hwgen.emit.hls_layer import HlsRom, Member, hls_roms, members
-from hwgen.emit.hls_top import MAX_WIDTH, HlsTop
+from hwgen.emit.hls_top import MAX_WIDTH, HlsTop, Identifiers
 from hwgen.emit.render import render
 from hwgen.emit.top import Layer, Top, TopPort
 from hwgen.ir.tensor import Array
@@ -65,7 +65,7 @@ class LayerContext:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        return tuple(item.name for item in (*self.ports, *self.roms))
+        return (*(port.name for port in self.ports), *(rom.name for rom in self.roms))
 
 
 @dataclass(frozen=True)
@@ -92,22 +92,6 @@ class Project:
     project: str
     frames: int
     max_width: int
-
-
-class Identifiers:
-    """Names of one scope: what is taken gets another ending."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def of(self, wanted: str) -> str:
-        """A name that no call has given before."""
-        name, attempt = wanted, 1
-        while name in self._taken:
-            attempt += 1
-            name = f"{wanted}_{attempt}"
-        self._taken.add(name)
-        return name
 
 
 def emit(top: HlsTop, board: Board, inputs: Mapping[str, Array], outputs: Mapping[str, Array], out: Path) -> None:
@@ -159,14 +143,13 @@ def _included(names: set[str], source: Path) -> set[str]:
 def project_of(top: HlsTop, board: Board, frames: int) -> Project:
     """What the templates are filled with; identifiers of layers, streams and memories are unique."""
     design = top.top
-    names = Identifiers()
-    functions = {layer.name: names.of(layer.name) for layer in design.layers}
-    streams = {boundary.value: names.of(boundary.signal) for boundary in design.boundaries}
+    signals = {boundary.value: boundary.signal for boundary in design.boundaries}
+    signals |= {port.value: port.signal for port in (*design.inputs, *design.outputs)}
+    names = Identifiers([*(layer.name for layer in design.layers), *signals.values()])
     flags = _flags(design, names)
-    layers = tuple(_layer(design, layer, functions[layer.name], flags, names) for layer in design.layers)
-    signals = streams | {port.value: port.signal for port in (*design.inputs, *design.outputs)}
-    calls = tuple(CallContext(functions[layer.name], tuple(_joined(layer, signals, flags))) for layer in design.layers)
-    joined = (*(StreamContext(streams[b.value], b.stream.width, top.depth(b.value), top.block(b.value))
+    layers = tuple(_layer(design, layer, flags, names) for layer in design.layers)
+    calls = tuple(CallContext(layer.name, tuple(_joined(layer, signals, flags))) for layer in design.layers)
+    joined = (*(StreamContext(b.signal, b.stream.width, top.depth(b.value), top.block(b.value))
                 for b in design.boundaries),
               *(StreamContext(name, 1, design.flags.depth, False) for name, _, _ in flags))
     inputs, outputs = _ports(design.inputs), _ports(design.outputs)
@@ -197,7 +180,7 @@ def _ports(ports: Iterable[TopPort]) -> tuple[Port, ...]:
     return tuple(Port(port.signal, port.bus, True, port.stream.beats) for port in ports)
 
 
-def _layer(top: Top, layer: Layer, function: str, flags: Sequence[Flag], names: Identifiers) -> LayerContext:
+def _layer(top: Top, layer: Layer, flags: Sequence[Flag], names: Identifiers) -> LayerContext:
     kernel = layer.kernel
     buses = {port.value: port.bus for port in (*top.inputs, *top.outputs)}
     sides = (("s", layer.sources, kernel.input_streams()), ("m", layer.sinks, kernel.output_streams()))
@@ -205,8 +188,8 @@ def _layer(top: Top, layer: Layer, function: str, flags: Sequence[Flag], names: 
              for name, value, stream in zip(axis_names(side, len(values)), values, streams, strict=True)]
     count = sum(layer.name in ends for _, *ends in flags)
     ports += [Port(f"flag{i}", 1) for i in range(count)]
-    return LayerContext(f"{layer.name}: {kernel.title}", function, names.of(f"{function}_config"), kernel.stem,
-                        tuple(ports), members(kernel), _renamed(hls_roms(function, kernel), names.of))
+    return LayerContext(f"{layer.name}: {kernel.title}", layer.name, names.of(f"{layer.name}_config"), kernel.stem,
+                        tuple(ports), members(kernel), _renamed(hls_roms(layer.name, kernel), names.of))
 
 
 def _argument(name: str, value: str, stream: Stream, buses: Mapping[str, int]) -> Port:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from hwgen.data import folder
@@ -14,9 +14,25 @@ MAX_WIDTH = 4096
 """Bits of the widest ap_int: AP_INT_MAX_W can be set no higher."""
 
 
+class Identifiers:
+    """Names of one scope: what is taken gets another ending."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+
+    def of(self, wanted: str) -> str:
+        """A name that no call has given before."""
+        name, attempt = wanted, 1
+        while name in self._taken:
+            attempt += 1
+            name = f"{wanted}_{attempt}"
+        self._taken.add(name)
+        return name
+
+
 @dataclass(frozen=True)
 class HlsTop:
-    """A top without FIFOs; waiting: for each value the FIFOs that its stream stands for."""
+    """A top without FIFOs, no layer and stream of one name; waiting: for each value the FIFOs of its stream."""
 
     top: Top
     waiting: Mapping[str, tuple[Fifo, ...]]
@@ -31,7 +47,7 @@ class HlsTop:
 
 
 def without_fifos(top: Top) -> HlsTop:
-    """Layers read what their FIFOs read; the values behind FIFOs are gone."""
+    """Layers read what their FIFOs read, values behind FIFOs are gone; streams with the name of a layer get another."""
     made_by: dict[str, str] = {}
     waiting: dict[str, tuple[Fifo, ...]] = {}
     for layer in top.layers:
@@ -41,10 +57,13 @@ def without_fifos(top: Top) -> HlsTop:
             waiting[first] = (*waiting.get(first, ()), layer.kernel)
     layers = {layer.name: replace(layer, sources=tuple(made_by.get(value, value) for value in layer.sources))
               for layer in top.layers if not isinstance(layer.kernel, Fifo)}
-    ports = {side: tuple(replace(port, layer=layers[port.layer.name]) for port in getattr(top, side))
-             for side in ("inputs", "outputs")}
-    boundaries = tuple(boundary for boundary in top.boundaries if boundary.value not in made_by)
-    return HlsTop(replace(top, layers=tuple(layers.values()), boundaries=boundaries, **ports), waiting)
+    inputs, outputs = (tuple(replace(port, layer=layers[port.layer.name]) for port in side)
+                       for side in (top.inputs, top.outputs))
+    names = Identifiers(layers)
+    boundaries = tuple(replace(boundary, signal=names.of(boundary.signal)) for boundary in top.boundaries
+                       if boundary.value not in made_by)
+    made = replace(top, inputs=inputs, outputs=outputs, layers=tuple(layers.values()), boundaries=boundaries)
+    return HlsTop(made, waiting)
 
 
 def require_hls(top: HlsTop) -> None:

@@ -34,14 +34,15 @@ _NAMES = {"lut": "LUTs", "ff": "flip-flops", "bram18": "BRAM18", "dsp": "DSPs"}
 
 
 def fold(graph: Graph, *, board: Board, clock_mhz: float, fps: float | None = None,
-         folding: Mapping[str, Fold] | None = None, allow_oversize: bool = False) -> Graph:
+         folding: Mapping[str, Fold] | None = None, allow_oversize: bool = False, widest: int | None = None) -> Graph:
     """The folded graph.
 
-    clock_mhz, fps: positive. HwgenError: "bad-clock", "bad-fps", "fps-unreachable", "does-not-fit" (unless
-    allow_oversize; see oversize_warning), and those of folding_file.check.
+    clock_mhz, fps: positive; widest: bits of a number that the backend has, where a folding is searched. HwgenError:
+    "bad-clock", "bad-fps", "fps-unreachable", "does-not-fit" (unless allow_oversize; see oversize_warning), and those
+    of folding_file.check.
     """
     _check_positive("clock", clock_mhz, "MHz")
-    problem = Problem.of(graph, Cost(board.resources))
+    problem = Problem.of(graph, Cost(board.resources), widest)
     if folding is not None:
         check(folding, graph, "the folding")
         chosen = _at_pace(problem, folding)

@@ -82,9 +82,9 @@ class Problem:
     _costs: dict[Resources, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, graph: Graph, cost: Cost) -> Problem:
-        """Every option of every layer."""
-        return cls(graph, cost, {node.name: options(node) for node in graph.nodes})
+    def of(cls, graph: Graph, cost: Cost, widest: int | None = None) -> Problem:
+        """Every option of every layer; widest: see fold_options.options."""
+        return cls(graph, cost, {node.name: options(node, widest) for node in graph.nodes})
 
     def repriced(self, cost: Cost) -> Problem:
         """The same problem at other prices."""

@@ -80,9 +80,20 @@ def option(kernel: Kernel) -> Option:
                   kernel.bursts)
 
 
-def options(node: Node) -> tuple[Option, ...]:
-    """Every kernel of a layer at every legal folding."""
-    return tuple(option(kernel.folded(fold)) for kernel in alternatives(node) for fold in legal_folds(kernel))
+def options(node: Node, widest: int | None = None) -> tuple[Option, ...]:
+    """Every kernel of a layer at every legal folding.
+
+    widest: bits that a number may have in the backend's language; where no folding keeps to them they do not count.
+    """
+    every = tuple(kernel.folded(fold) for kernel in alternatives(node) for fold in legal_folds(kernel))
+    kept = every if widest is None else tuple(kernel for kernel in every if keeps_to(kernel, widest))
+    return tuple(option(kernel) for kernel in kept or every)
+
+
+def keeps_to(kernel: Kernel, widest: int) -> bool:
+    """Whether no word of a memory is wider, and no beat wider than half of it: a width converter holds two beats."""
+    beats = max(stream.width for stream in (*kernel.input_streams(), *kernel.output_streams()))
+    return 2 * beats <= widest and all(memory.width <= widest for memory in kernel.memories())
 
 
 def undominated(every: Iterable[Option], cost: Cost) -> tuple[Priced, ...]:

@@ -35,14 +35,16 @@ LAYER: Form = {
 VERIFICATION: Form = {
     "frames": int, "real_frames": int, "boundaries": int,
     "runs": [{"stalls": Optional([float]), "cycles": int, "mismatches": int}],
-    "rtl_vs_integer_mismatches": int, "rtl_problems": int, "integer_vs_exact_mismatches": int,
+    "rtl_vs_integer_mismatches": _COUNT, "rtl_problems": _COUNT,
+    "csim": Optional({"mismatches": int, "problems": int, "scope": str}),
+    "integer_vs_exact_mismatches": int,
     "integer_vs_float32_mismatches": int, "compared_activations": int, "near_ties": int,
     "threshold_certificate": {"probes": int, "covered": int, "ties": int, "mismatches": int},
     "output_levels_hit": Keyed(float),
 }
 REPORT: Form = {
     "schema_version": int, "model": str, "model_sha256": str, "board": str, "part": str, "family": str,
-    "clock_mhz": (int, float),
+    "clock_mhz": (int, float), "backend": str,
     "options": {
         "fps": (int, float, _NULL), "folding": (str, _NULL), "frames": _COUNT, "inputs": Keyed(str), "seed": int,
         "check": bool, "allow_oversize": bool, "dialect": str, "input_types": Keyed({"type": str, "scale": str}),

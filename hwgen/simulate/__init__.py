@@ -1,18 +1,21 @@
-"""Simulate a whole build in Verilator: every layer boundary of every frame against the integer model."""
+"""Simulate a whole build, RTL in Verilator or HLS C++ by g++: every layer boundary against the integer model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from hwgen.errors import HwgenError
 from hwgen.ir.tensor import Array
 from hwgen.simulate.compile import Announce, compiled
+from hwgen.simulate.csim import simulate_hls
 from hwgen.simulate.design import Design, Wire, read, write
 from hwgen.simulate.native import run
 from hwgen.simulate.result import Boundary, Mismatch, SimResult, judge
 from hwgen.stream import pack
 
-__all__ = ["Boundary", "Design", "Mismatch", "SimResult", "Wire", "read", "simulate", "simulate_build", "write"]
+__all__ = ["Boundary", "Design", "Mismatch", "SimResult", "Wire", "read", "simulate", "simulate_build",
+           "simulate_hls", "write"]
 
 
 def simulate(build: Path, design: Design, inputs: Mapping[str, Array], expected: Mapping[str, Array], *,
@@ -40,8 +43,16 @@ def simulate(build: Path, design: Design, inputs: Mapping[str, Array], expected:
 def simulate_build(build: Path, *, stalls: tuple[float, float] | None = None, seed: int = 0,
                    waves: Path | None = None, frames: int | None = None, cache: Path | None = None,
                    announce: Announce = lambda text: None) -> SimResult:
-    """simulate() with the design and the vectors that lie in the build directory: what `hwgen simulate` runs."""
+    """simulate() with the design and the vectors that lie in the build directory: what `hwgen simulate` runs.
+
+    HwgenError "csim-cycles" where stalls or waves are asked of a build that is simulated in C.
+    """
     design, inputs, expected = read(build)
+    if design.backend == "hls":
+        if stalls is not None or waves is not None:
+            raise HwgenError("csim-cycles", "--stalls and --waves", "C simulation of an HLS build has no clock",
+                             "Leave them out, or build with --backend rtl.")
+        return simulate_hls(build, design, inputs, expected, frames=frames, cache=cache)
     return simulate(build, design, inputs, expected, stalls=stalls, seed=seed, waves=waves, frames=frames, cache=cache,
                     announce=announce)
 

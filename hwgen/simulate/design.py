@@ -45,13 +45,14 @@ class Wire:
 
 @dataclass(frozen=True)
 class Design:
-    """A build's top module and its streams. cycles: steady-state cycles between frames by the model."""
+    """A build's top and its streams. cycles: steady-state cycles between frames by the model; backend: rtl or hls."""
 
     top: str
     cycles: int
     inputs: tuple[Wire, ...]
     outputs: tuple[Wire, ...]
     boundaries: tuple[Wire, ...]
+    backend: str = "rtl"
 
     @property
     def checked(self) -> tuple[Wire, ...]:
@@ -60,7 +61,7 @@ class Design:
 
 
 def write(build: Path, design: Design, inputs: Mapping[str, Array], expected: Mapping[str, Array]) -> None:
-    """Writes the build's sim/: design.json and vectors.npz, and test_top.py, which reads them as `hwgen simulate` does.
+    """Writes the build's sim/: design.json, vectors.npz and, for RTL, test_top.py, which reads them as hwgen does.
 
     inputs: integers (frames, *shape) by value name, one per graph input; expected: the same for every checked value.
     """
@@ -69,7 +70,7 @@ def write(build: Path, design: Design, inputs: Mapping[str, Array], expected: Ma
     names = dict.fromkeys(wire.value for wire in design.checked)
     arrays = {f"input_{i}": _flat(inputs[wire.value], wire) for i, wire in enumerate(design.inputs)}
     arrays |= {f"value_{i}": _flat(expected[name], _wire(design, name)) for i, name in enumerate(names)}
-    for name in COCOTB_FILES:
+    for name in COCOTB_FILES if design.backend == "rtl" else ():
         shutil.copyfile(folder("sim") / name, build / "sim" / name)
     _save(build / VECTORS_FILE, arrays)
 
@@ -123,7 +124,7 @@ def _restored(stored: Array) -> Array:
 
 def _to_json(design: Design) -> dict[str, Any]:
     sides = {side: [_wire_json(wire) for wire in getattr(design, side)] for side in ("inputs", "outputs", "boundaries")}
-    return {"version": VERSION, "top": design.top, "cycles": design.cycles, **sides}
+    return {"version": VERSION, "backend": design.backend, "top": design.top, "cycles": design.cycles, **sides}
 
 
 def _wire_json(wire: Wire) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def _from_json(data: Mapping[str, Any]) -> Design:
         raise ValueError(f"version {data['version']}")
     inputs, outputs, boundaries = (tuple(_wire_from(wire) for wire in data[side])
                                    for side in ("inputs", "outputs", "boundaries"))
-    return Design(data["top"], data["cycles"], inputs, outputs, boundaries)
+    return Design(data["top"], data["cycles"], inputs, outputs, boundaries, data["backend"])
 
 
 def _wire_from(data: Mapping[str, Any]) -> Wire:

@@ -87,7 +87,7 @@ class SimResult:
 def judge(run: RawRun, expected: Mapping[str, Array], frames: int, replay: Replay) -> SimResult:
     """Compare every boundary and output with the expected integers (frames, *shape)."""
     checked = (*run.boundaries, *run.outputs)
-    boundaries = tuple(_boundary(traffic, expected[traffic.wire.value][:frames], replay) for traffic in checked)
+    boundaries = tuple(compared(traffic, expected[traffic.wire.value][:frames], replay) for traffic in checked)
     problems = [*_ending(run, replay), *(_fault(t, replay) for t in checked if t.fault)]
     ends = run.outputs[0].ends
     starts = [traffic.first for traffic in run.inputs if traffic.first is not None]
@@ -96,7 +96,8 @@ def judge(run: RawRun, expected: Mapping[str, Array], frames: int, replay: Repla
                      boundaries, tuple(problems))
 
 
-def _boundary(traffic: Traffic, expected: Array, replay: Replay) -> Boundary:
+def compared(traffic: Traffic, expected: Array, replay: Replay) -> Boundary:
+    """One stream against its expected integers (frames, *shape), as far as whole frames came."""
     wire, whole = traffic.wire, traffic.done // traffic.wire.stream.beats
     beats = traffic.beats[: whole * wire.stream.beats]
     wanted = np.asarray(expected).reshape(len(expected), -1)[:whole]

@@ -13,6 +13,8 @@ from hwgen.toolchain.tools import require, versions
 
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 FAST = ("-O2",)
+OWN = ("-fno-gnu-unique",)
+"""A library keeps its own constants: those of equal names in two designs would be one in a process that loads both."""
 SANITIZED = ("-O1", "-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all", "-DAP_SHIM_CHECKS")
 """For a program, or a library that a process loads which has the sanitizers' runtime already."""
 
@@ -30,7 +32,7 @@ def compile_cxx(sources: Sequence[Path], output: Path, *, options: Sequence[str]
     with the compiler's first lines where it refuses.
     """
     folders = [f"-I{path}" for path in (hls_includes() if includes is None else includes)]
-    form = ("-shared", "-fPIC") if shared else ()
+    form = ("-shared", "-fPIC", *OWN) if shared else ()
     command = [str(require("g++")), "-std=c++17", *WARNINGS, *options, *form, *folders, *map(str, sources),
                "-o", str(output)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import hwgen.backends
 import hwgen.build
 from hwgen.cli import run
 from hwgen.errors import Exit, HwgenError
@@ -93,7 +94,7 @@ def test_a_bug_of_ours_is_a_short_message(tmp_path: Path, capsys: pytest.Capture
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(hwgen.build, "folded", broken)
+    monkeypatch.setattr(hwgen.build, "fitted", broken)
     words = build_words(str(DIGITS), "--board", "pynq", out=tmp_path)
     text = failing(words, capsys, Exit.INTERNAL)
     assert "error[internal]: ZeroDivisionError at test_commands.py" in text
@@ -109,7 +110,7 @@ def test_a_stage_that_lacks_its_tool_gives_exit_3_and_no_verification(
         raise HwgenError("tool-missing", "verilator", "it is not installed", "Install it.",
                          exit_code=Exit.STAGE_UNAVAILABLE)
 
-    monkeypatch.setattr(hwgen.build, "simulated", absent)
+    monkeypatch.setattr(hwgen.backends, "simulate", absent)
     text = failing(build_words(str(DIGITS), "--board", "pynq", out=tmp_path), capsys, Exit.STAGE_UNAVAILABLE)
     assert "simulate could not run: verilator: it is not installed. Install it." in text
     report = json.loads((tmp_path / "build" / "report.json").read_text())
