@@ -1,0 +1,114 @@
+"""`hwgen compare`: one network by several targets on the same inputs, each pair in one row of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.errors import HwgenError
+from hwgen.export.engines import ENGINES
+from hwgen.export.targets import TARGETS
+from hwgen.frontend import ImportOptions
+from hwgen.host import OutputPort
+from hwgen.ir.graph import Graph
+from hwgen.ir.tensor import Array
+from hwgen.model import IntegerModel
+from hwgen.passes.pipeline import TO_INTEGERS, lower
+from hwgen.report.console import Console
+from hwgen.run import simulated
+from hwgen.source import load_network
+from hwgen.target import Target
+from hwgen.vectors import as_reals, load_inputs
+
+INTEGER, RTL = "integer", "rtl"
+NAMES = (INTEGER, *TARGETS, RTL)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two targets. agreed: frames with the same argmax; mismatched: values whose integers differ, of `values`."""
+
+    first: str
+    second: str
+    frames: int
+    agreed: int
+    values: int
+    mismatched: int
+    largest: float
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What `hwgen compare` is asked for."""
+
+    model: Path
+    imports: ImportOptions
+    target: Target
+    names: Sequence[str]
+    inputs: Mapping[str | None, Path]
+
+
+def compare(options: CompareOptions, console: Console) -> list[Difference]:
+    """Each pair of targets. HwgenError: "unknown-target", "no-package", and those of readers and exporters."""
+    names = checked(options.names)
+    imported = load_network(options.model, options.imports)
+    for warning in imported.warnings:
+        console.warning(warning)
+    *_, (_, graph) = lower(imported.graph, None if RTL in names else TO_INTEGERS)
+    model = IntegerModel(graph)
+    inputs = load_inputs(options.inputs, {port.name: port for port in model.input_ports})
+    results = {name: _run(name, imported.graph, model, inputs, options.target, console) for name in names}
+    return [difference(model.output_ports, (a, results[a]), (b, results[b])) for a, b in combinations(names, 2)]
+
+
+def checked(names: Sequence[str]) -> list[str]:
+    """At least two known names, each once. HwgenError: "unknown-target"."""
+    unknown = next((name for name in names if name not in NAMES), None)
+    if unknown is not None or len(set(names)) < 2:
+        raise HwgenError("unknown-target", unknown or "--targets", "two or more targets are compared" if unknown is None
+                         else "there is no target of this name", f"Name some of: {', '.join(NAMES)}.")
+    return list(dict.fromkeys(names))
+
+
+def _run(name: str, quantized: Graph, model: IntegerModel, inputs: Mapping[str, Array], target: Target,
+         console: Console) -> Mapping[str, Array]:
+    """(frames, *shape) outputs by name."""
+    if name == INTEGER:
+        return model.predict(inputs)
+    if name == RTL:
+        return model.decode(simulated(target, model.graph, model, inputs, console))
+    reals = {port.name: as_reals(inputs[port.name], port) for port in model.input_ports}
+    found = TARGETS[name]
+    return ENGINES[found.runs](found.write(quantized).model, reals)
+
+
+def difference(ports: Sequence[OutputPort], first: tuple[str, Mapping[str, Array]],
+               second: tuple[str, Mapping[str, Array]]) -> Difference:
+    """One row: the argmax is along the last axis of the first output."""
+    (name, a), (other, b) = first, second
+    mismatched = sum(int((_integers(port, a) != _integers(port, b)).sum()) for port in ports)
+    largest = max(float(np.abs(a[p.name].astype(np.float64) - b[p.name]).max(initial=0)) for p in ports)
+    scores = [np.asarray(x[ports[0].name]).reshape(len(x[ports[0].name]), -1) for x in (a, b)]
+    classes = [s.argmax(axis=1) if s.shape[1] > 1 else s[:, 0] for s in scores]
+    return Difference(name, other, len(scores[0]), int((classes[0] == classes[1]).sum()),
+                      sum(a[port.name].size for port in ports), mismatched, largest)
+
+
+def _integers(port: OutputPort, results: Mapping[str, Array]) -> Array:
+    """The integers behind real outputs where they are scaled only, else the outputs themselves."""
+    y, decode = results[port.name], port.decode
+    if decode.tail or decode.indices:
+        return y
+    flat = y.reshape(len(y), -1).astype(np.float64)
+    return np.asarray(np.rint((flat - decode.offset.array) / decode.scale.array))
+
+
+def difference_rows(found: Sequence[Difference]) -> list[Sequence[str]]:
+    """Heading and cells of the table."""
+    head = ("targets", "argmax equal", "values differ", "largest difference")
+    return [head, *((f"{r.first} {r.second}", f"{r.agreed} of {r.frames}", f"{r.mismatched} of {r.values}",
+                     f"{r.largest:.3g}") for r in found)]

@@ -1,0 +1,72 @@
+"""What runs an exported model: onnxruntime and qonnx, both optional packages."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto
+
+from hwgen.errors import Exit, HwgenError
+from hwgen.ir.tensor import Array
+
+Results = dict[str, Array]
+
+
+def need(package: str, target: str) -> Any:
+    """The module. HwgenError: "no-package" (exit code 3)."""
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise HwgenError("no-package", target, f"running it needs the package {package}",
+                         f"Install it: pip install {package.split('.')[0]}.",
+                         exit_code=Exit.STAGE_UNAVAILABLE) from error
+
+
+def onnxruntime(model: ModelProto, inputs: Mapping[str, Array], tensors: Iterable[str] = (), *,
+                optimised: bool = True) -> Results:
+    """Outputs by name, and the given tensors between, of (frames, *shape) float32 inputs; on one thread."""
+    ort = need("onnxruntime", "qdq")
+    options, levels = ort.SessionOptions(), ort.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = ort.InferenceSession(with_outputs(model, tensors).SerializeToString(), options,
+                                   providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, _float32(inputs)), strict=True))
+
+
+def with_outputs(model: ModelProto, tensors: Iterable[str]) -> ModelProto:
+    """A copy with more outputs."""
+    made = ModelProto()
+    made.CopyFrom(model)
+    known = {value.name for value in (*made.graph.output, *made.graph.input)}
+    for tensor in dict.fromkeys(tensors):
+        if tensor not in known:
+            made.graph.output.add().name = tensor
+    return made
+
+
+def qonnx(model: ModelProto, inputs: Mapping[str, Array], tensors: Iterable[str] = ()) -> Results:
+    """The same by qonnx's executor, frame by frame."""
+    wrapper = need("qonnx.core.modelwrapper", "qonnx").ModelWrapper(model)
+    execute = need("qonnx.core.onnx_exec", "qonnx").execute_onnx
+    wanted, ready = [*(value.name for value in model.graph.output), *tensors], _float32(inputs)
+    frames = []
+    for index in range(len(next(iter(ready.values())))):
+        frame = {name: array[index : index + 1] for name, array in ready.items()}
+        context = execute(wrapper, frame, return_full_exec_context=True)
+        frames.append({name: np.array(context[name]) for name in wanted})
+    return {name: np.concatenate([frame[name] for frame in frames]) for name in wanted}
+
+
+def _float32(inputs: Mapping[str, Array]) -> Results:
+    return {name: np.asarray(array, dtype=np.float32) for name, array in inputs.items()}
+
+
+ENGINES: Mapping[str, Callable[[ModelProto, Mapping[str, Array]], Results]] = {
+    "onnxruntime": onnxruntime, "qonnx": qonnx}
+"""By package."""
