@@ -14,8 +14,7 @@ namespace hwgen {
 // Unit: beat, word, sum (types); term(x, word, p), what SIMD columns add to sum p; code(sum), what is given.
 template <typename C, typename Unit, int COLUMNS, int FOLDS>
 void matrix_vector_frame(hls::stream<typename Unit::beat>& s_axis, hls::stream<ap_uint<C::PE * C::ACC_WIDTH>>& m_axis,
-                         const typename Unit::word (&weights)[COLUMNS * FOLDS],
-                         typename Unit::beat (&kept)[COLUMNS]) {
+                         const typename Unit::word (&weights)[COLUMNS * FOLDS], typename Unit::beat (&kept)[COLUMNS]) {
 #pragma HLS INLINE
   typename Unit::sum sums[C::PE];
 #pragma HLS ARRAY_PARTITION variable=sums complete

@@ -1,9 +1,11 @@
-// Step functions as y[c] = OUT_LO + clip((a[c] * m[c] + b[c]) >> SHIFT, 0, LEVELS), m and b signed or unsigned integers.
+// Step functions as y[c] = OUT_LO + clip((a[c] * m[c] + b[c]) >> SHIFT, 0, LEVELS), m and b signed or unsigned
+// integers.
 //
-// TIES 0: that floor. 1 and 2: round to nearest, with half of 2^SHIFT already in b (for 2: less one); then the low SHIFT
-// bits of a tie are all 0 (2: all 1), and bit 0 of its code is made 0 (2: 1): ties to the even (2: odd) code.
+// TIES 0: that floor. 1 and 2: round to nearest, with half of 2^SHIFT already in b (for 2: less one); then the low
+// SHIFT bits of a tie are all 0 (2: all 1), and bit 0 of its code is made 0 (2: 1): ties to the even (2: odd) code.
 // Order: channels in order, PE a beat, lane 0 in the least significant bits; beat b uses ROM word b mod FOLDS.
-// ROM words: m and b of lane p at bits p * MULTIPLIER_BITS and p * OFFSET_BITS. UNIT: every m is 1, its ROM is not read.
+// ROM words: m and b of lane p at bits p * MULTIPLIER_BITS and p * OFFSET_BITS. UNIT: every m is 1, its ROM is not
+// read.
 #pragma once
 
 #include <hls_stream.h>

@@ -13,7 +13,8 @@ namespace hwgen {
 
 // How many of the thresholds of lane p the code reaches.
 template <typename C>
-int threshold_level(const ap_uint<C::IN_BITS>& code, const ap_uint<C::PE * C::LEVELS * C::THRESHOLD_BITS>& word, int p) {
+int threshold_level(const ap_uint<C::IN_BITS>& code, const ap_uint<C::PE * C::LEVELS * C::THRESHOLD_BITS>& word,
+                    int p) {
 #pragma HLS INLINE
   const auto a = value<kind_of(C::IN_SIGNED, C::IN_BIPOLAR)>(code);
   int level = 0;

@@ -1,10 +1,10 @@
-// Step functions by binary search: y[c] = OUT_LO + n, where n counts the thresholds T[c][i] <= a[c], or LEVELS - n where
-// the channel descends. One comparison for each of the STAGES bits of n.
+// Step functions by binary search: y[c] = OUT_LO + n, where n counts the thresholds T[c][i] <= a[c], or LEVELS - n
+// where the channel descends. One comparison for each of the STAGES bits of n.
 //
 // Order: channels in order, PE a beat, lane 0 in the least significant bits; beat b belongs to fold b mod FOLDS.
 // ROMs: number j * PE + p is lane p of stage j; its word f * 2^j + k is T[c][(2k + 1) * 2^(STAGES - 1 - j) - 1] with
-// c = f * PE + p, thresholds ascending and padded to 2^STAGES - 1 with one that is never reached. The last one holds the
-// directions: lane p at bit p.
+// c = f * PE + p, thresholds ascending and padded to 2^STAGES - 1 with one that is never reached. The last one holds
+// the directions: lane p at bit p.
 #pragma once
 
 #include <hls_stream.h>

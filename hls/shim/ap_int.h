@@ -67,8 +67,8 @@ class range_ref : public range_view<W, S> {
     }
     return *this;
   }
-  range_ref& operator=(std::uint64_t value) { return *this = number<WORD, false>(value); }
-  range_ref& operator=(const range_ref& value) { return *this = number<W, false>(value); }
+  range_ref& operator=(std::uint64_t value);
+  range_ref& operator=(const range_ref& value);
 
  private:
   number<W, S>& to_;
@@ -231,6 +231,16 @@ class number {
   std::uint64_t words_[WORDS];
 };
 
+template <int W, bool S>
+range_ref<W, S>& range_ref<W, S>::operator=(std::uint64_t value) {
+  return *this = number<WORD, false>(value);
+}
+
+template <int W, bool S>
+range_ref<W, S>& range_ref<W, S>::operator=(const range_ref& value) {
+  return *this = number<W, false>(value);
+}
+
 // Any operand as a number: native integers have their own width, a range the width of what it is of.
 template <int W, bool S>
 constexpr const number<W, S>& lifted(const number<W, S>& value) {
@@ -252,8 +262,11 @@ std::true_type is_number(const range_view<W, S>*);
 std::false_type is_number(const void*);
 
 template <typename L, typename R>
-using if_number = std::enable_if_t<decltype(is_number(static_cast<L*>(nullptr)))::value ||
-                                       decltype(is_number(static_cast<R*>(nullptr)))::value, int>;
+constexpr bool any_number =
+    decltype(is_number(static_cast<L*>(nullptr)))::value || decltype(is_number(static_cast<R*>(nullptr)))::value;
+
+template <typename L, typename R>
+using if_number = std::enable_if_t<any_number<L, R>, int>;
 
 constexpr int larger(int a, int b) { return a > b ? a : b; }
 
@@ -263,7 +276,8 @@ constexpr int beside(int bits, bool own, bool other) { return bits + (other && !
 template <int W1, bool S1, int W2, bool S2>
 constexpr auto sum(const number<W1, S1>& a, const number<W2, S2>& b) {
   constexpr int BITS = larger(beside(W1, S1, S2), beside(W2, S2, S1)) + 1;
-  return number<BITS, S1 || S2>::of(a.template in<BITS>() + b.template in<BITS>());
+  using result = number<BITS, S1 || S2>;
+  return result::of(a.template in<BITS>() + b.template in<BITS>());
 }
 
 template <int W1, bool S1, int W2, bool S2>
@@ -275,13 +289,15 @@ constexpr auto difference(const number<W1, S1>& a, const number<W2, S2>& b) {
 template <int W1, bool S1, int W2, bool S2>
 constexpr auto product(const number<W1, S1>& a, const number<W2, S2>& b) {
   constexpr int BITS = W1 + W2;
-  return number<BITS, S1 || S2>::of(a.template in<BITS>() * b.template in<BITS>());
+  using result = number<BITS, S1 || S2>;
+  return result::of(a.template in<BITS>() * b.template in<BITS>());
 }
 
 template <typename Op, int W1, bool S1, int W2, bool S2>
 constexpr auto bitwise(const number<W1, S1>& a, const number<W2, S2>& b, Op op) {
   constexpr int BITS = larger(beside(W1, S1, S2), beside(W2, S2, S1));
-  return number<BITS, S1 || S2>::of(op(a.template in<BITS>(), b.template in<BITS>()));
+  using result = number<BITS, S1 || S2>;
+  return result::of(op(a.template in<BITS>(), b.template in<BITS>()));
 }
 
 // -1, 0 or 1: the order of two numbers of any widths and signs.

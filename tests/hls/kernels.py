@@ -14,10 +14,13 @@ from hwgen.emit.hls_layer import hls_roms, layer_text
 from hwgen.ir.tensor import Array
 from hwgen.kernels.base import Kernel
 from hwgen.stream import Stream, axis_names, pack, unpack
-from hwgen.toolchain.cxx import FAST, compile_cxx, hls_includes
+from hwgen.toolchain.cxx import compile_cxx, hls_includes
 from sim.kernel_bench import random_inputs
 
 HERE = Path(__file__).resolve().parent
+QUICK = ("-O0",)
+"""Small kernels compile longer than they run."""
+
 Frames = Callable[[Kernel, int, np.random.Generator], Array | Sequence[Array]]
 
 
@@ -55,7 +58,7 @@ class HlsKernels:
     """
 
     def __init__(self, kernels: Sequence[Kernel], work: Path, *, includes: Iterable[Path] = (),
-                 options: Sequence[str] = FAST) -> None:
+                 options: Sequence[str] = QUICK) -> None:
         work.mkdir(parents=True, exist_ok=True)
         source = work / "kernels.cpp"
         source.write_text(source_text(kernels))
@@ -88,12 +91,12 @@ def _rows(arrays: Sequence[Array]) -> ctypes.Array[ctypes.c_void_p]:
 
 
 def check_kernels(kernels: Sequence[Kernel], *, seed: int, work: Path, frames: Frames | None = None,
-                  includes: Iterable[Path] = (), count: int = 6) -> None:
+                  includes: Iterable[Path] = (), options: Sequence[str] = QUICK, count: int = 6) -> None:
     """HLS C simulation of every kernel equals its `run`, on `count` frames: random ones unless `frames` makes them.
 
     Raises AssertionError that names the kernel, its parameters and the seed.
     """
-    compiled = HlsKernels(kernels, work, includes=includes)
+    compiled = HlsKernels(kernels, work, includes=includes, options=options)
     for index, kernel in enumerate(kernels):
         made = random_inputs(kernel, count, seed + index) if frames is None else frames(
             kernel, count, np.random.default_rng(seed + index))
