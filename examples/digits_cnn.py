@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from torch import nn
+from training import arguments, compare, digits
 
 import hwgen.nn as qnn
-from training import arguments, compare, digits
 
 EPOCHS, CHANNELS = 12, 12
 
@@ -50,8 +50,9 @@ class FloatCNN(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.Conv2d(1, CHANNELS, 3, padding=1, bias=False), nn.BatchNorm2d(CHANNELS), nn.SiLU())
-        self.second = nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False), nn.BatchNorm2d(CHANNELS))
+        first, second = (nn.Conv2d(n, CHANNELS, 3, padding=1, bias=False) for n in (1, CHANNELS))
+        self.first = nn.Sequential(first, nn.BatchNorm2d(CHANNELS), nn.SiLU())
+        self.second = nn.Sequential(second, nn.BatchNorm2d(CHANNELS))
         self.tail = nn.Sequential(nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(4 * CHANNELS, 10, bias=False))
 
     def forward(self, x: Any) -> Any:

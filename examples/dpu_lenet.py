@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from lenet import float_lenet
 from torch import nn
 from torch.nn import functional as F
+from training import arguments, compare, mnist, padded_to_rgb
 
 import hwgen.nn as qnn
 from hwgen.nn.quant import Int8ActPerTensorFixedPoint as Act
 from hwgen.nn.quant import Int8BiasPerTensorFixedPointInternalScaling as Bias
 from hwgen.nn.quant import Int8WeightPerTensorFixedPoint as Weight
-from lenet import float_lenet
-from training import arguments, compare, mnist, padded_to_rgb
 
 EPOCHS = 4
 
@@ -53,7 +53,7 @@ def make_model(quantized: bool = True) -> nn.Module:
 
 def main() -> None:
     options = arguments(str(__doc__), EPOCHS, data=True)
-    compare("DPULeNet W8A8, powers of two", make_model, mnist(options.data, padded_to_rgb), options)
+    compare("DPULeNet W8A8, powers of two", make_model, mnist(options, padded_to_rgb), options)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from typing import Any
 
 from torch import nn
 from torch.nn import functional as F
+from training import arguments, compare, mnist, padded_to_rgb
 
 import hwgen.nn as qnn
 from hwgen.nn.quant import Int8Bias
-from training import arguments, compare, mnist, padded_to_rgb
 
 EPOCHS = 6
 
@@ -60,7 +60,7 @@ def make_model(quantized: bool = True) -> nn.Module:
 
 def main() -> None:
     options = arguments(str(__doc__), EPOCHS, data=True)
-    compare("LowPrecisionLeNet W3A4", make_model, mnist(options.data, padded_to_rgb), options)
+    compare("LowPrecisionLeNet W3A4", make_model, mnist(options, padded_to_rgb), options)
 
 
 if __name__ == "__main__":

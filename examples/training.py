@@ -50,12 +50,12 @@ def digits(flat: bool) -> Data:
     return Data(*(torch.from_numpy(x) for x in (train, labels, test, test_labels)))
 
 
-def mnist(folder: Path, prepare: Callable[[Tensor], Tensor], held_out: int = 2000) -> Data:
-    """The t10k files of MNIST, plain or gzipped idx. prepare: of uint8 images (n, 1, 28, 28); the last are held out."""
-    images = idx(folder, "t10k-images-idx3-ubyte").reshape(-1, 1, 28, 28)
-    labels = torch.from_numpy(idx(folder, "t10k-labels-idx1-ubyte")).long()
-    prepared = prepare(torch.from_numpy(images))
-    return Data(prepared[:-held_out], labels[:-held_out], prepared[-held_out:], labels[-held_out:])
+def mnist(options: argparse.Namespace, prepare: Callable[[Tensor], Tensor]) -> Data:
+    """MNIST's t10k files, plain or gzipped idx: the last fifth is held out. prepare: of uint8 images (n, 1, 28, 28)."""
+    images = idx(options.data, "t10k-images-idx3-ubyte").reshape(-1, 1, 28, 28)[: options.images]
+    labels = torch.from_numpy(idx(options.data, "t10k-labels-idx1-ubyte")[: options.images]).long()
+    prepared, first = prepare(torch.from_numpy(images)), len(images) * 4 // 5
+    return Data(prepared[:first], labels[:first], prepared[first:], labels[first:])
 
 
 def idx(folder: Path, name: str) -> np.ndarray:
@@ -75,10 +75,12 @@ def arguments(description: str, epochs: int, *, data: bool, rtl_frames: int = 20
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     if data:
         parser.add_argument("--data", type=Path, required=True, help="folder with MNIST's t10k idx files")
+        parser.add_argument("--images", type=int, help="use so many of its 10,000 images only")
     parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--steps", type=int, help="stop each training after so many batches")
     parser.add_argument("--rtl-frames", type=int, default=rtl_frames, help="images for the simulated RTL; 0: none")
     parser.add_argument("--weights", type=Path, help="write the quantized network's state dict here")
+    parser.add_argument("--write", type=Path, help="digits_mlp: leave the network and its test images here")
     parser.add_argument("--board", default="pynq")
     return parser.parse_args()
 
@@ -119,21 +121,30 @@ def compare(title: str, make: Callable[[bool], nn.Module], data: Data, options: 
     """Train both networks that make(quantized) gives, and print the accuracies of all forms side by side."""
     print(f"{title}: {len(data.train)} images to train on, {len(data.test)} held out")
     found: dict[str, tuple[Tensor, float]] = {}
+    model: nn.Module = nn.Identity()
     for name, quantized in (("float", False), ("quantized, in torch", True)):
         torch.manual_seed(SEED)
         started = time.perf_counter()
-        model = trained(make(quantized), data, options, rate)
+        floats, model = model, trained(make(quantized), data, options, rate)
         found[name] = classes(model, data.test), time.perf_counter() - started
     if options.weights is not None:
         options.weights.parent.mkdir(parents=True, exist_ok=True)
         torch.save(model.state_dict(), options.weights)
     found.update(in_integers(model, data, options))
+    found["calibrated, 8 bits"] = calibrated(floats, data)
     for name, (classified, seconds) in found.items():
         hits = int((classified == data.test_labels[: len(classified)]).sum())
         print(f"  {name:20} {hits / len(classified):8.2%} of {len(classified):4} images ({seconds:.1f} s)")
     if not torch.equal(found["integer model"][0], found["quantized, in torch"][0]):
         raise SystemExit("the integer model classifies differently")
     return model
+
+
+def calibrated(model: nn.Module, data: Data) -> tuple[Tensor, float]:
+    """Classes by the float network after hwgen.nn.quantize with 4 batches, without any training."""
+    started = time.perf_counter()
+    made = qnn.quantize(model, data.train[: 4 * BATCH].split(BATCH))
+    return classes(made, data.test), time.perf_counter() - started
 
 
 def in_integers(model: nn.Module, data: Data, options: argparse.Namespace) -> dict[str, tuple[Tensor, float]]:

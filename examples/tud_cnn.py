@@ -2,20 +2,17 @@
 
 Pixels are the integers -128 to 127, two convolutions with BatchNorm, pooling, two dense layers:
 
-    python examples/tud_cnn.py --data FOLDER
+    python examples/tud_cnn.py --data FOLDER --weights build/tud_w1a1.pt
     hwgen build examples/tud_cnn.py:make_w1a1 --weights build/tud_w1a1.pt --board zcu104
 """
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
 from torch import Tensor, nn
+from training import arguments, compare, mnist
 
 import hwgen.nn as qnn
 from hwgen.nn import QuantType
-from training import arguments, compare, mnist
 
 EPOCHS = 6
 
@@ -59,11 +56,10 @@ def pixels(images: Tensor) -> Tensor:
 
 def main() -> None:
     options = arguments(str(__doc__), EPOCHS, data=True, rtl_frames=4)
-    data = mnist(options.data, pixels)
-    for title, make, epochs, path in (("W1A1", make_w1a1, options.epochs, "build/tud_w1a1.pt"),
-                                      ("W8A8", make_w8a8, max(options.epochs // 3, 1), "build/tud_w8a8.pt")):
-        options.epochs, options.weights = epochs, Path(path)
-        compare(f"The tutorial's CNN {title}", partial(make), data, options)
+    data = mnist(options, pixels)
+    compare("The tutorial's CNN W1A1", make_w1a1, data, options)
+    options.epochs, options.weights = max(options.epochs // 3, 1), None
+    compare("The tutorial's CNN W8A8", make_w8a8, data, options)
 
 
 if __name__ == "__main__":
