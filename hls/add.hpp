@@ -29,8 +29,8 @@ void add(hls::stream<ap_uint<C::PE * C::A_BITS>>& s0_axis, hls::stream<ap_uint<C
     ap_uint<C::PE * C::OUT_BITS> y = 0;
     for (int p = 0; p < C::PE; p++) {
 #pragma HLS UNROLL
-      const auto sum = scaled<A_KIND>(lane<C::A_BITS>(a, p), C::A_FACTOR) +
-                       scaled<B_KIND>(lane<C::B_BITS>(b, p), C::B_FACTOR);
+      const auto sum =
+          scaled<A_KIND>(lane<C::A_BITS>(a, p), C::A_FACTOR) + scaled<B_KIND>(lane<C::B_BITS>(b, p), C::B_FACTOR);
       set_lane(y, p, ap_uint<C::OUT_BITS>(sum));
     }
     m_axis.write(y);

@@ -2,8 +2,8 @@
 //
 // A Walk tells which beat of the frame is given next (`beat`, and its place in the ring, `place`) and how many are no
 // longer needed (`freed`); next() moves on. BEATS_IN and BEATS_OUT are those of a frame.
-// Neither side waits for the other as long as it can go on, as in the RTL, so that the same FIFO depths do not deadlock:
-// a stream is only waited for when nothing else can be done.
+// Neither side waits for the other as long as it can go on, as in the RTL, so that the same FIFO depths do not
+// deadlock: a stream is only waited for when nothing else can be done.
 #pragma once
 
 #include <ap_int.h>

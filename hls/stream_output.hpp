@@ -1,8 +1,8 @@
 // Output adapter: dense frames of IN_BEATS beats to AXI4-Stream frames of OUT_BEATS bus beats with tlast.
 //
-// A beat carries OUT_WIDTH bits of whole elements in its least significant bits; the rest of the bus is zero, and so are
-// missing elements of the last beat. tkeep is full. A frame with a flag of 1 from one of the inputs is swallowed. No beat
-// leaves before the frame's flags are there, so what comes earlier must have room in front.
+// A beat carries OUT_WIDTH bits of whole elements in its least significant bits; the rest of the bus is zero, and so
+// are missing elements of the last beat. tkeep is full. A frame with a flag of 1 from one of the inputs is swallowed.
+// No beat leaves before the frame's flags are there, so what comes earlier must have room in front.
 #pragma once
 
 #include <ap_axi_sdata.h>

@@ -1,8 +1,8 @@
 // Width converter: lane i of the output frame = lane i of the input frame, zero beyond its end.
 //
-// A frame of IN_BEATS input beats becomes OUT_BEATS output beats, each frame starts at lane 0 of a beat; a lane has UNIT
-// bits. Padding lanes of the last input beat are dropped, those of the last output beat are zero. Element 0 is in the
-// least significant bits.
+// A frame of IN_BEATS input beats becomes OUT_BEATS output beats, each frame starts at lane 0 of a beat; a lane has
+// UNIT bits. Padding lanes of the last input beat are dropped, those of the last output beat are zero. Element 0 is in
+// the least significant bits.
 #pragma once
 
 #include <ap_int.h>

@@ -53,16 +53,17 @@ class Instance:
 class HlsKernels:
     """Compiled kernels; run() gives what the C++ gives.
 
-    Compile time is that of one file, so give all kernels of a test at once. includes: folders that come before hls/,
-    for mutants and other headers.
+    Compile time is that of one file, so give all kernels of a test at once. includes: folders that come before those of
+    hls/, for mutants, or where `alone` instead of them.
     """
 
     def __init__(self, kernels: Sequence[Kernel], work: Path, *, includes: Iterable[Path] = (),
-                 options: Sequence[str] = QUICK) -> None:
+                 options: Sequence[str] = QUICK, alone: bool = False) -> None:
         work.mkdir(parents=True, exist_ok=True)
         source = work / "kernels.cpp"
         source.write_text(source_text(kernels))
-        library = compile_cxx([source], work / "kernels.so", options=options, includes=[*includes, *hls_includes()])
+        library = compile_cxx([source], work / "kernels.so", options=options,
+                              includes=[*includes, *(() if alone else hls_includes())])
         self.kernels = tuple(kernels)
         self._library = ctypes.CDLL(str(library))
 
@@ -91,12 +92,13 @@ def _rows(arrays: Sequence[Array]) -> ctypes.Array[ctypes.c_void_p]:
 
 
 def check_kernels(kernels: Sequence[Kernel], *, seed: int, work: Path, frames: Frames | None = None,
-                  includes: Iterable[Path] = (), options: Sequence[str] = QUICK, count: int = 6) -> None:
+                  includes: Iterable[Path] = (), options: Sequence[str] = QUICK, alone: bool = False,
+                  count: int = 6) -> None:
     """HLS C simulation of every kernel equals its `run`, on `count` frames: random ones unless `frames` makes them.
 
     Raises AssertionError that names the kernel, its parameters and the seed.
     """
-    compiled = HlsKernels(kernels, work, includes=includes, options=options)
+    compiled = HlsKernels(kernels, work, includes=includes, options=options, alone=alone)
     for index, kernel in enumerate(kernels):
         made = random_inputs(kernel, count, seed + index) if frames is None else frames(
             kernel, count, np.random.default_rng(seed + index))

@@ -1,7 +1,7 @@
 // hls::stream with an end, that hesitates: what a kernel meets in hardware and never in C simulation.
 //
-// Instead of waiting, a read of an empty stream and a write to a full one throw. empty() and full() say now and then that
-// nothing can be done though it could; who asks them for ever is blocked too.
+// Instead of waiting, a read of an empty stream and a write to a full one throw. empty() and full() say now and then
+// that nothing can be done though it could; who asks them for ever is blocked too.
 #pragma once
 
 #include <cstddef>
