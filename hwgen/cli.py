@@ -119,7 +119,7 @@ def run_model(model: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], ac
 
 @hwgen.command("export")
 @click.argument("model", type=FILE)
-@click.option("--to", "target", metavar="TARGET", required=True, help="qonnx, qdq or finn: see docs/targets.md.")
+@click.option("--to", "target", metavar="TARGET", required=True, help="qonnx, qdq, qop or finn: see docs/targets.md.")
 @click.option("--out", type=FILE, metavar="FILE.onnx", required=True, help="The file to write.")
 @import_flags
 @debug_flag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,14 @@ class Dialect(ABC):
     @abstractmethod
     def threshold(self, sheet: Sheet, node: Node, op: Threshold) -> None:
         """A step function; also what form it has, in sheet.forms."""
+
+    def product(self, sheet: Sheet, node: Node, source: str, weight: Array, attributes: dict[str, Any]) -> bool:
+        """Whether it writes this product itself: filters (M, C, KH, KW) or a matrix (M, K) of the tensor's elements."""
+        return False
+
+    def max_pool(self, sheet: Sheet, node: Node, x: str, attributes: dict[str, Any]) -> bool:
+        """Whether it writes this pool itself."""
+        return False
 
     def finish(self, sheet: Sheet) -> None:
         """What is left when all nodes are written."""

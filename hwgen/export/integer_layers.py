@@ -125,7 +125,9 @@ def _depthwise(sheet: Sheet, dialect: Dialect, node: Node, op: Depthwise) -> Non
 
 def _convolution(sheet: Sheet, dialect: Dialect, node: Node, source: str, filters: Array,
                  attributes: dict[str, Any]) -> None:
-    """One Conv, or one a digit."""
+    """One Conv, or one a digit, unless the dialect has its own."""
+    if dialect.product(sheet, node, source, filters, attributes):
+        return
     name, x = node.outputs[0], sheet.read(source)
     digits = _digits(filters, largest(int_type(sheet.value(source))), node)
     if len(digits) == 1:
@@ -167,10 +169,12 @@ def _dense(sheet: Sheet, dialect: Dialect, node: Node, op: MatMul) -> None:
     (source,) = node.inputs
     shape, weight, name = sheet.value(source).shape, op.weight.array, node.outputs[0]
     bound = int(np.abs(weight.astype(object)).sum(axis=1).max(initial=1)) * largest(int_type(sheet.value(source)))
+    weight = weight[:, positions(shape)] if len(shape) > 1 else weight
+    if dialect.product(sheet, node, source, weight, {}):
+        return
     kind = sheet.working(node.name, bound)
     x = sheet.read(source, kind)
     if len(shape) > 1:
-        weight = weight[:, positions(shape)]
         x = sheet.reshaped(x, [prod(shape)], f"{name}_vector")
     matrix = dialect.matrix(sheet, f"{name}_weight", weight.T, kind)
     sheet.integers(node, "MatMul", [x, matrix], kind)
@@ -192,7 +196,8 @@ def _pool(sheet: Sheet, dialect: Dialect, node: Node, op: Pool) -> None:
     falling = np.broadcast_to(op.falling.array, (shape[-1],))
     x = sheet.read(source, kind)
     if not falling.any():
-        sheet.integers(node, "MaxPool", [x], kind, **attributes)
+        if not dialect.max_pool(sheet, node, x, attributes):
+            sheet.integers(node, "MaxPool", [x], kind, **attributes)
         return
     signs = sheet.constant(f"{node.outputs[0]}_signs", sheet.per_channel(source, np.where(falling, -1, 1), kind), kind)
     turned = sheet.step("Mul", [x, signs], f"{node.outputs[0]}_turned", kind)

@@ -17,7 +17,7 @@ from hwgen.export.dialect import Dialect
 from hwgen.export.integer_layers import counted, write_network
 from hwgen.export.ports import Scale, compared_or_scaled
 from hwgen.export.requantization import Double, Single, double_of, single_of
-from hwgen.export.sheet import Exported, Sheet
+from hwgen.export.sheet import Codes, Exported, Sheet
 from hwgen.host import InputPort
 from hwgen.ir.graph import Graph, Node
 from hwgen.ir.tensor import Array
@@ -82,17 +82,35 @@ def quantized(sheet: Sheet, name: str, x: str, scale: float, kind: IntType) -> s
     """QuantizeLinear, Clip where the type is smaller than its container, DequantizeLinear; else Round and Clip."""
     if kind.levels > CODES:
         return _rounded(sheet, name, x, scale, kind)
-    signed = kind.lo < 0 and kind.lo >= -128 and kind.hi < 128
-    dtype, zero = (np.int8, 0) if signed else (np.uint8, 0 if kind.lo >= 0 and kind.hi < CODES else -kind.lo)
-    limits = np.iinfo(dtype)
+    dtype, zero = container(sheet, kind)
     steps = sheet.constant(f"{name}_scale", scale)
     origin = sheet.constant(f"{name}_zero_point", zero, dtype)
-    codes = sheet.step("QuantizeLinear", [x, steps, origin], f"{name}_codes")
-    if (kind.lo + zero, kind.hi + zero) != (limits.min, limits.max):
-        ends = [sheet.constant(f"{name}_{role}", end + zero, dtype) for role, end in (("low", kind.lo),
-                                                                                      ("high", kind.hi))]
-        codes = sheet.step("Clip", [codes, *ends], f"{name}_clipped")
-    return sheet.step("DequantizeLinear", [codes, sheet.constant(f"{name}_unit", 1.0), origin], name)
+    codes = limited(sheet, name, sheet.step("QuantizeLinear", [x, steps, origin], f"{name}_codes"), kind)
+    return decoded(sheet, name, Codes(codes, origin, zero, dtype))
+
+
+def decoded(sheet: Sheet, name: str, codes: Codes) -> str:
+    """The integers of codes, as float32."""
+    made = sheet.step("DequantizeLinear", [codes.tensor, sheet.constant(f"{name}_unit", 1.0), codes.origin], name)
+    sheet.codes[made] = codes
+    return made
+
+
+def container(sheet: Sheet, kind: IntType) -> tuple[type[np.integer], int]:
+    """The type of one byte that holds a type of up to 256 levels, and the zero point that it needs."""
+    if sheet.signed_codes and kind.lo < 0 and kind.lo >= -128 and kind.hi < 128:
+        return np.int8, 0
+    return np.uint8, 0 if kind.lo >= 0 and kind.hi < CODES else -kind.lo
+
+
+def limited(sheet: Sheet, name: str, codes: str, kind: IntType) -> str:
+    """Codes clipped to a type, where it is smaller than its container."""
+    dtype, zero = container(sheet, kind)
+    limits = np.iinfo(dtype)
+    if (kind.lo + zero, kind.hi + zero) == (limits.min, limits.max):
+        return codes
+    ends = [sheet.constant(f"{name}_{role}", end + zero, dtype) for role, end in (("low", kind.lo), ("high", kind.hi))]
+    return sheet.step("Clip", [codes, *ends], f"{name}_clipped")
 
 
 def _rounded(sheet: Sheet, name: str, x: str, scale: float, kind: IntType) -> str:

@@ -28,6 +28,8 @@ FLOAT64_EXACT = 1 << 53
 _STEPS = 160
 """Of a golden section search: the interval shrinks to 0.618^160, below float64's own resolution."""
 _ULPS = (0, 1, -1, 2, -2, 3, -3)
+_BIASES = 6
+"""How far from the best offset integer ones are tried."""
 _PLACES = (0.5, 0.25, 0.75, 0.05, 0.95)
 """Where in its interval an offset is tried."""
 
@@ -97,14 +99,17 @@ def double_of(op: Threshold, kind: IntType) -> Double | None:
     return None if wrong_channels(form, op, kind).any() else form
 
 
-def single_of(op: Threshold, kind: IntType) -> Single | None:
-    """The float32 form, certified for every value of the type; None where no constants near the best ones do."""
+def single_of(op: Threshold, kind: IntType, *, whole: bool = False) -> Single | None:
+    """The float32 form, certified for every value of the type; None where no constants near the best ones do.
+
+    whole: with integer offsets, such as a bias is.
+    """
     if max(abs(kind.lo), abs(kind.hi)) >= FLOAT32_EXACT >> 1:
         return None
     if isinstance(op.type, BipolarType):
-        return _bipolar(op, kind)
+        return None if whole else _bipolar(op, kind)
     best, left = None, np.arange(len(op.thresholds.array))
-    for form in _candidates(op, kind):
+    for form in _candidates(op, kind, whole):
         wrong = wrong_channels(form, op, kind)
         best = form if best is None else _merged(best, form, left)
         left = left[wrong[left]]
@@ -127,10 +132,13 @@ def _bipolar(op: Threshold, kind: IntType) -> Single | None:
     return None if wrong_channels(form, op, kind).any() else form
 
 
-def _candidates(op: Threshold, kind: IntType) -> Iterator[Single]:
+def _candidates(op: Threshold, kind: IntType, whole: bool) -> Iterator[Single]:
     """Forms in the middle of what the thresholds leave, then units in the last place beside it."""
     line = _Line.of(op, kind)
     middle = line.best().astype(np.float32)
+    if whole:
+        yield from line.with_biases(middle.astype(np.float64), op.type)
+        return
     ulp = np.spacing(middle)
     for ulps, place in product(_ULPS, _PLACES):
         slopes = (middle + np.float32(ulps) * ulp).astype(np.float32)
@@ -183,3 +191,27 @@ class _Line:
         grid = 2.0 ** (22 - np.ceil(np.log2(size)))
         offsets = np.rint(moved * grid) / grid * self.signs
         return Single(offsets.astype(np.float32), (slopes * self.signs).astype(np.float32), kind.lo, kind.hi)
+
+    def with_biases(self, slopes: Array, kind: IntType) -> Iterator[Single]:
+        """Forms of integer offsets near the best ones, each with a slope in the middle of what it leaves."""
+        low, high = self.offsets(slopes)
+        near = np.rint(((low + high) / 2 + kind.lo) / slopes)
+        for moved in sorted(range(-_BIASES, _BIASES + 1), key=abs):
+            bias = near + moved
+            found = self.slopes(bias, kind.lo)
+            multipliers = np.where(found > 0, found, slopes) * self.signs
+            yield Single((bias * self.signs).astype(np.float32), multipliers.astype(np.float32), kind.lo, kind.hi)
+
+    def slopes(self, bias: Array, low: int) -> Array:
+        """The middle of each channel's slopes m with (at + bias) * m right; 0 where there is none."""
+        level = np.arange(1, self.at.shape[1] + 1) - 0.5 + low
+        inside, outside = self.at + bias[:, None], self.at - 1 + bias[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bounds = level / inside, level / outside
+        above = [np.where(kept, bound, 0.0) for kept, bound in (
+            (self.reached & (inside > 0), bounds[0]), (self.below & (outside < 0), bounds[1]))]
+        under = [np.where(kept, bound, np.inf) for kept, bound in (
+            (self.reached & (inside < 0), bounds[0]), (self.below & (outside > 0), bounds[1]))]
+        least = np.maximum(*(x.max(axis=1, initial=0) for x in above))
+        most = np.minimum(*(x.min(axis=1, initial=np.inf) for x in under))
+        return np.where(least <= most, np.where(np.isinf(most), 2 * least, (least + most) / 2), 0.0)

@@ -7,7 +7,7 @@ every integer of its type, else float64.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,12 +25,26 @@ Lazy = Callable[[], str]
 
 
 @dataclass(frozen=True)
+class Codes:
+    """A tensor of uint8 or int8 that holds integers plus a zero point; origin: the constant that holds that."""
+
+    tensor: str
+    origin: str
+    zero: int
+    dtype: type[np.integer]
+
+
+@dataclass(frozen=True)
 class Exported:
-    """A written model. tensors: of each integer value, the tensor that holds it; forms: what computes each layer."""
+    """A written model. tensors: of integer values, the float tensor that holds each; forms: what computes each layer.
+
+    codes: of values that no float tensor holds, the tensor of bytes.
+    """
 
     model: ModelProto
     tensors: Mapping[str, str]
     forms: Mapping[str, str]
+    codes: Mapping[str, Codes] = field(default_factory=dict)
 
 
 class Sheet(Writer):
@@ -48,6 +62,8 @@ class Sheet(Writer):
         self.types: dict[str, type[np.floating]] = {}
         self.forms: dict[str, str] = {}
         self.annotations: dict[str, str] = {}
+        self.codes: dict[str, Codes] = {}
+        self.signed_codes = True
 
     def value(self, name: str) -> Value:
         return self.graph.values[name]
@@ -111,8 +127,23 @@ class Sheet(Writer):
         target = self.constant(f"{name}_shape", [0, *shape], np.int64)
         return self.step("Reshape", [tensor, target], name, self.types.get(tensor, np.float32))
 
+    def _pruned(self) -> None:
+        """Leave out the nodes, constants and tensors that no output needs."""
+        needed, kept = {port.name for port in self.outputs}, []
+        for node in reversed(self.nodes):
+            if needed & set(node.output):
+                kept.append(node)
+                needed |= set(node.input)
+        self.nodes = kept[::-1]
+        self.constants = {name: tensor for name, tensor in self.constants.items() if name in needed}
+        held = {name: self.codes[tensor] for name, tensor in self.tensors.items() if tensor in self.codes}
+        self.tensors = {name: tensor for name, tensor in self.tensors.items() if tensor in needed}
+        self.codes = {name: codes for name, codes in held.items()
+                      if codes.tensor in needed and name not in self.tensors}
+
     def exported(self, opset: int) -> Exported:
         """The finished model, checked, with the shapes of all values."""
+        self._pruned()
         made = helper.make_graph(
             self.nodes, self.graph.name or "network",
             [helper.make_tensor_value_info(p.name, TensorProto.FLOAT, [self.batch, *p.shape]) for p in self.inputs],
@@ -127,7 +158,7 @@ class Sheet(Writer):
         model = helper.make_model(made, opset_imports=imports, ir_version=IR_VERSION, producer_name="hwgen",
                                   producer_version=__version__)
         checker.check_model(model)
-        return Exported(shape_inference.infer_shapes(model), self.tensors, self.forms)
+        return Exported(shape_inference.infer_shapes(model), self.tensors, self.forms, self.codes)
 
     def _shapes(self) -> list[Any]:
         """Shapes of the values' tensors that are no ports."""

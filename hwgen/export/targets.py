@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen.errors import HwgenError
-from hwgen.export import finn, qdq, qonnx
+from hwgen.export import finn, qdq, qonnx, qop
 from hwgen.export.sheet import Exported
 from hwgen.frontend import ImportOptions
 from hwgen.ir.graph import Graph
@@ -40,6 +40,7 @@ def _as_imported(graph: Graph) -> Exported:
 TARGETS: Mapping[str, ExportTarget] = {target.name: target for target in (
     ExportTarget("qonnx", "qonnx, FINN, hls4ml", "qonnx", _as_imported),
     ExportTarget("qdq", "onnxruntime, TVM", "onnxruntime", lambda graph: qdq.export(integers_of(graph))),
+    ExportTarget("qop", "onnxruntime", "onnxruntime", lambda graph: qop.export(integers_of(graph))),
     ExportTarget("finn", "FINN", "qonnx", lambda graph: finn.export(integers_of(graph))))}
 
 

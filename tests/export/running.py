@@ -32,9 +32,13 @@ def differences(graph: Graph, exported: Exported, inputs: Mapping[str, Array], r
     """
     model = IntegerModel(graph)
     wanted = model.activations(model.encode(inputs))
-    found = run(exported.model, inputs, exported.tensors.values())
+    bytes_of = {name: codes.tensor for name, codes in exported.codes.items()}
+    found = run(exported.model, inputs, [*exported.tensors.values(), *bytes_of.values()])
     counts = {name: int((found[tensor] != np.moveaxis(wanted[name], -1, 1)).sum())
               for name, tensor in exported.tensors.items()}
+    for name, codes in exported.codes.items():
+        integers = found[codes.tensor].astype(np.int64) - codes.zero
+        counts[name] = int((integers != np.moveaxis(wanted[name], -1, 1)).sum())
     alone = run(exported.model, inputs)
     for name, y in model.decode(wanted).items():
         counts[f"output {name}"] = int((~np.isclose(alone[name], y, rtol=1e-6, atol=1e-7)).sum())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwgen.errors import HwgenError
-from hwgen.export import finn, qdq
+from hwgen.export import finn, qdq, qop
 from hwgen.export.engines import onnxruntime, qonnx
 from hwgen.export.targets import integers_of
 from tests.conftest import need_package
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_random_networks(seed: int) -> None:
-    """No network is refused by qdq; finn refuses an input with a zero point that falls or differs by element."""
+    """No network is refused by qdq or qop; finn refuses an input with a zero point that falls or differs by element."""
     need_package("onnxruntime", "qonnx")
     refused = 0
     for offset in range(30):
@@ -27,7 +27,8 @@ def test_random_networks(seed: int) -> None:
         inputs = inputs_of(graph, 20, seed)
         for optimised in (True, False):
             run = partial(onnxruntime, optimised=optimised)
-            assert differences(graph, qdq.export(graph), inputs, run) == {}, f"random_mlp({seed + offset})"
+            for target in (qdq, qop):
+                assert differences(graph, target.export(graph), inputs, run) == {}, f"random_mlp({seed + offset})"
         try:
             made = finn.export(graph)
         except HwgenError as error:

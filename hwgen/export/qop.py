@@ -1,0 +1,153 @@
+"""QOperator: ONNX with QLinearConv, QLinearMatMul, ConvInteger and MatMulInteger on bytes.
+
+A layer and the step function behind it become one QLinearConv where an integer bias and a multiplier per channel are
+certified for every accumulator value; a product of vectors a QLinearMatMul, or with a bias a QLinearConv of 1x1. Where
+no such constants exist, the layer is a ConvInteger or MatMulInteger, and its step function one of the QDQ forms.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+
+from hwgen.errors import HwgenError
+from hwgen.export.integer_layers import write_network
+from hwgen.export.qdq import CODES, Qdq, container, decoded, limited, quantized
+from hwgen.export.requantization import Single, single_of
+from hwgen.export.sheet import Codes, Exported, Sheet
+from hwgen.host import InputPort
+from hwgen.ir.graph import Graph, Node
+from hwgen.ir.tensor import Array
+from hwgen.ir.types import IntType
+from hwgen.ops.integer import int_type
+from hwgen.ops.threshold import Threshold
+
+ACCUMULATOR = 1 << 31
+
+
+def export(graph: Graph) -> Exported:
+    """The model of an integer graph. HwgenError: "not-exportable"."""
+    return write_network(graph, Qop())
+
+
+class _Product:
+    """A product that is not written yet: its input's tensor, its weights and attributes."""
+
+    def __init__(self, node: Node, source: str, weight: Array, attributes: dict[str, Any]) -> None:
+        self.node, self.source, self.weight, self.attributes = node, source, weight, attributes
+
+
+class Qop(Qdq):
+    """As QDQ, with the products on bytes."""
+
+    def __init__(self) -> None:
+        self.products: dict[str, _Product] = {}
+
+    def first(self, sheet: Sheet, port: InputPort, real: str, place: Array) -> str:
+        """As QDQ; all bytes are unsigned, since onnxruntime's QLinearConv has the same type on both sides."""
+        sheet.signed_codes = False
+        return super().first(sheet, port, real, place)
+
+    def product(self, sheet: Sheet, node: Node, source: str, weight: Array, attributes: dict[str, Any]) -> bool:
+        """Kept until its reader is known. HwgenError: "not-exportable" beyond eight bits."""
+        kinds = {"input": int_type(sheet.value(source)), "weights": IntType(int(weight.min()), int(weight.max()) + (
+            weight.min() == weight.max()))}
+        for role, kind in kinds.items():
+            if kind.levels > CODES:
+                raise HwgenError("not-exportable", node.name, f"its {role} have {kind.bits} bits, an integer operator "
+                                 "takes 8", "Use the target qdq, or fewer bits.")
+        total = int_type(sheet.value(node.outputs[0]))
+        if max(-total.lo, total.hi) >= ACCUMULATOR:
+            raise HwgenError("not-exportable", node.name, "its accumulator passes 31 bits", "Use the target qdq.")
+        made = self.products[node.outputs[0]] = _Product(node, source, weight, attributes)
+        sheet.lazy[node.outputs[0]] = lambda: _accumulator(sheet, made)
+        return True
+
+    def max_pool(self, sheet: Sheet, node: Node, x: str, attributes: dict[str, Any]) -> bool:
+        """Of the bytes themselves."""
+        codes = sheet.codes.get(x)
+        if codes is not None:
+            pooled = sheet.step("MaxPool", [codes.tensor], f"{node.outputs[0]}_codes", **attributes)
+            made = decoded(sheet, node.outputs[0], Codes(pooled, codes.origin, codes.zero, codes.dtype))
+            sheet.define(node.outputs[0], made)
+        return codes is not None
+
+    def threshold(self, sheet: Sheet, node: Node, op: Threshold) -> None:
+        """With its product where nothing else reads that, by integer bias and multiplier; else as QDQ has it."""
+        product = self.products.get(node.inputs[0])
+        alone = len(sheet.graph.consumers(node.inputs[0])) == 1 and node.inputs[0] not in sheet.graph.outputs
+        single = None
+        if product is not None and alone and not op.descending.array.any() and op.type.levels <= CODES:
+            single = single_of(op, int_type(sheet.value(node.inputs[0])), whole=True)
+        if product is None or single is None or np.abs(single.offsets).max() >= ACCUMULATOR >> 1:
+            super().threshold(sheet, node, op)
+            return
+        operator, codes = _fused(sheet, node, product, single, op.type)
+        sheet.forms[node.name] = operator
+        sheet.define(node.outputs[0], decoded(sheet, node.outputs[0], codes))
+
+
+def _codes(sheet: Sheet, source: str) -> Codes:
+    """A value's bytes; a quantizer of scale 1 makes them where there are none yet."""
+    x = sheet.read(source)
+    if x not in sheet.codes:
+        x = quantized(sheet, f"{source}_bytes", x, 1.0, int_type(sheet.value(source)))
+    return sheet.codes[x]
+
+
+def _stored(sheet: Sheet, name: str, weight: Array) -> tuple[str, str]:
+    """int8 weights and their zero point."""
+    low, high = int(weight.min()), int(weight.max())
+    zero = 0 if low >= -128 and high < 128 else -128 - low
+    return (sheet.constant(f"{name}_weight", weight + zero, np.int8),
+            sheet.constant(f"{name}_weight_zero_point", zero, np.int8))
+
+
+def _accumulator(sheet: Sheet, product: _Product) -> str:
+    """ConvInteger or MatMulInteger, as floats."""
+    name, matrix = product.node.outputs[0], product.weight.ndim == 2
+    codes = _codes(sheet, product.source)
+    weight, zero = _stored(sheet, name, product.weight.T if matrix else product.weight)
+    x = _vector(sheet, product, codes.tensor) if matrix else codes.tensor
+    total = sheet.step("MatMulInteger" if matrix else "ConvInteger", [x, weight, codes.origin, zero], f"{name}_int32",
+                       **product.attributes)
+    kind = sheet.carrier(name)
+    to = TensorProto.FLOAT if kind is np.float32 else TensorProto.DOUBLE
+    return sheet.step("Cast", [total], name, kind, to=to)
+
+
+def _vector(sheet: Sheet, product: _Product, codes: str, *more: int) -> str:
+    """Bytes as (N, K), or with more axes behind."""
+    if len(sheet.value(product.source).shape) == 1 and not more:
+        return codes
+    return sheet.reshaped(codes, [product.weight.shape[1], *more], f"{product.node.outputs[0]}_vector")
+
+
+def _fused(sheet: Sheet, node: Node, product: _Product, form: Single, kind: IntType) -> tuple[str, Codes]:
+    """QLinearConv, or QLinearMatMul where all offsets are zero, and a Clip; the operator's name, and the bytes."""
+    name, matrix = node.outputs[0], product.weight.ndim == 2
+    codes, (dtype, zero) = _codes(sheet, product.source), container(sheet, kind)
+    plain = matrix and not form.offsets.any()
+    arranged = product.weight.T if plain else product.weight[:, :, None, None] if matrix else product.weight
+    weight, weight_zero = _stored(sheet, name, arranged)
+    one = sheet.constant(f"{name}_scale", 1.0)
+    origin = sheet.constant(f"{name}_zero_point", zero, dtype)
+    x = codes.tensor if not matrix else _vector(sheet, product, codes.tensor, *(() if plain else (1, 1)))
+    rows = len(form.multipliers)
+    zeros = weight_zero if not plain else sheet.constant(f"{name}_weight_zero_points", np.full(
+        rows, _zero_of(product.weight)), np.int8)
+    inputs = [x, one, codes.origin, weight, sheet.constant(f"{name}_multipliers", form.multipliers), zeros, one, origin]
+    if not plain:
+        inputs.append(sheet.constant(f"{name}_bias", form.offsets, np.int32))
+    operator = "QLinearMatMul" if plain else "QLinearConv"
+    made = sheet.step(operator, inputs, f"{name}_codes", **product.attributes)
+    if matrix and not plain:
+        made = sheet.reshaped(made, [rows], f"{name}_flat")
+    return operator, Codes(limited(sheet, name, made, kind), origin, zero, dtype)
+
+
+def _zero_of(weight: Array) -> int:
+    low, high = int(weight.min()), int(weight.max())
+    return 0 if low >= -128 and high < 128 else -128 - low
