@@ -41,7 +41,7 @@ def check(kernel: StreamInput, frames: int = 20, *, seed: int, work: Path, simul
     per_frame = kernel.input_stream().beats
     faults = [draw.choice(FAULTS if per_frame > 1 else ("none", "late", "keep")) for _ in range(frames)]
     sent = [beat for i, fault in enumerate(faults)
-            for beat in _faulty(beats[i * per_frame : (i + 1) * per_frame], fault, kernel.bus, draw)]
+            for beat in faulty(beats[i * per_frame : (i + 1) * per_frame], fault, kernel.bus, draw)]
     wanted = list(_words(values, kernel.output_stream()))
     return run_bench("bench_stream_input", "hwgen_stream_input", _sources(library),
                      kernel.parameters(), simulator=simulator, seed=seed, work=work,
@@ -55,7 +55,7 @@ def _words(frames: np.ndarray[Any, Any], layout: stream.Stream) -> Iterator[int]
         yield int.from_bytes(beat.tobytes(), "little")
 
 
-def _faulty(frame: list[int], fault: str, bus: int, draw: random.Random) -> list[tuple[str, int, int]]:
+def faulty(frame: list[int], fault: str, bus: int, draw: random.Random) -> list[tuple[str, int, int]]:
     """Beats of one frame as (data in hexadecimal, tkeep, tlast)."""
     full = (1 << bus // 8) - 1
     if fault == "early":

@@ -44,6 +44,7 @@ class Instance:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     arguments: tuple[str, ...]
+    flags: int
 
     @property
     def ports(self) -> tuple[Port, ...]:
@@ -120,7 +121,8 @@ def _instance(name: str, kernel: Kernel) -> Instance:
     inputs, outputs = _ports("s", kernel.input_streams()), _ports("m", kernel.output_streams())
     roms = tuple(rom.name for rom in hls_roms(name, kernel))
     arguments = (*(port.name for port in (*inputs, *outputs)), *roms)
-    return Instance(name, kernel.stem, layer_text(name, kernel), inputs, outputs, arguments)
+    return Instance(name, kernel.stem, layer_text(name, kernel), inputs, outputs, arguments,
+                    kernel.parameters().get("FLAGS", 0))
 
 
 def _ports(side: str, streams: Sequence[Stream]) -> tuple[Port, ...]:
