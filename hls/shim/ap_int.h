@@ -15,7 +15,7 @@ namespace ap_shim {
 constexpr int WORD = 64;
 constexpr std::uint64_t NONSENSE = 0xA5A5A5A5A5A5A5A5;
 
-__extension__ typedef unsigned __int128 double_word;
+using double_word = unsigned __int128;
 
 // The type that BITS bits are computed in, modulo its size.
 template <int BITS>
@@ -244,7 +244,7 @@ range_ref<W, S>& range_ref<W, S>::operator=(const range_ref& value) {
 // Any operand as a number: native integers have their own width, a range the width of what it is of.
 template <int W, bool S>
 constexpr const number<W, S>& lifted(const number<W, S>& value) {
-  return value;
+  return value;  // NOLINT(bugprone-return-const-ref-from-parameter): only read in the expression that gives it
 }
 template <int W, bool S>
 number<W, false> lifted(const range_view<W, S>& range) {

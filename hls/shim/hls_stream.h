@@ -1,7 +1,7 @@
 // hls::stream for C simulation: a queue without end that names itself when it is read while it is empty.
 //
-// In C simulation the functions of a dataflow region run one after the other: a read that finds nothing would never find
-// anything, which is a deadlock. How many beats lay in a stream at most says nothing about hardware.
+// In C simulation the functions of a dataflow region run one after the other: a read that finds nothing would never
+// find anything, which is a deadlock. How many beats lay in a stream at most says nothing about hardware.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,8 @@ namespace hls {
 // A stream was read while it was empty.
 class deadlock : public std::runtime_error {
  public:
-  explicit deadlock(const std::string& stream) : std::runtime_error("deadlock: stream " + stream + " is read while empty") {}
+  explicit deadlock(const std::string& stream)
+      : std::runtime_error("deadlock: stream " + stream + " is read while empty") {}
 };
 
 template <typename T>
