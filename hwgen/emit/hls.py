@@ -11,7 +11,7 @@ from pathlib import Path
 from hwgen.boards import Board
 from hwgen.data import folder
 from hwgen.emit.hls_layer import HlsRom, Member, hls_roms, members
-from hwgen.emit.hls_top import MAX_WIDTH, HlsTop, Identifiers
+from hwgen.emit.hls_top import MAX_WIDTH, STREAM_DEPTH, HlsTop, Identifiers
 from hwgen.emit.render import render
 from hwgen.emit.top import Layer, Top, TopPort
 from hwgen.ir.tensor import Array
@@ -72,7 +72,7 @@ class LayerContext:
 class Project:
     """Context of all templates of a project.
 
-    ports: arguments of the top, inputs first; space: the namespace of the layers; headers: of the library; roms: those
+    ports: arguments of the top, inputs first; space: the namespace of the layers; headers: of the layers; roms: those
     of all layers; period: of the clock, in ns; frames: of the test bench.
     """
 
@@ -92,6 +92,7 @@ class Project:
     project: str
     frames: int
     max_width: int
+    default_depth: int
 
 
 def emit(top: HlsTop, board: Board, inputs: Mapping[str, Array], outputs: Mapping[str, Array], out: Path) -> None:
@@ -109,7 +110,7 @@ def emit(top: HlsTop, board: Board, inputs: Mapping[str, Array], outputs: Mappin
     hls.mkdir(parents=True)
     for name, template in texts.items():
         (hls / name).write_text(render(f"hls/{template}.j2", project), encoding="utf-8")
-    _copy_library(project.headers, hls)
+    _copy_library((f"{layer.stem}.hpp" for layer in project.layers), hls)
     (hls / "vectors").mkdir()
     for port, values in [*((p, inputs) for p in top.top.inputs), *((p, outputs) for p in top.top.outputs)]:
         text = _vectors(values[port.value][:frames], port)
@@ -156,9 +157,10 @@ def project_of(top: HlsTop, board: Board, frames: int) -> Project:
     return Project(
         name=design.name, model=design.model, space=f"{design.model}_net", inputs=inputs, outputs=outputs,
         ports=(*inputs, *outputs), streams=joined, calls=calls, layers=layers,
-        headers=tuple(sorted({f"{layer.stem}.hpp" for layer in layers})),
+        headers=tuple(sorted({*(f"{layer.stem}.hpp" for layer in layers), f"{design.model}_weights.hpp"})),
         roms=tuple(rom for layer in layers for rom in layer.roms), part=board.part,
-        period=f"{1000 / board.clock_mhz:.4g}", project=f"{design.model}_hls", frames=frames, max_width=MAX_WIDTH)
+        period=f"{1000 / board.clock_mhz:.4g}", project=f"{design.model}_hls", frames=frames, max_width=MAX_WIDTH,
+        default_depth=STREAM_DEPTH)
 
 
 Flag = tuple[str, str, str]

@@ -13,6 +13,11 @@ from hwgen.kernels.fifo import Fifo
 MAX_WIDTH = 4096
 """Bits of the widest ap_int: AP_INT_MAX_W can be set no higher."""
 
+STREAM_DEPTH = 2
+"""Beats of a stream without a depth of its own."""
+SLACK = 16
+"""Beats beyond what the RTL needs: pipelines by Vitis are longer than the RTL's, so more beats wait beside a branch."""
+
 
 class Identifiers:
     """Names of one scope: what is taken gets another ending."""
@@ -38,8 +43,9 @@ class HlsTop:
     waiting: Mapping[str, tuple[Fifo, ...]]
 
     def depth(self, value: str) -> int:
-        """Beats that the value's stream holds; 2 where there is no FIFO, as the skid buffers of the RTL."""
-        return max(2, sum(fifo.depth for fifo in self.waiting.get(value, ())))
+        """Beats that the value's stream holds: those of its FIFOs and SLACK, or what Vitis gives any stream."""
+        fifos = self.waiting.get(value, ())
+        return sum(fifo.depth for fifo in fifos) + SLACK if fifos else STREAM_DEPTH
 
     def block(self, value: str) -> bool:
         """Whether one of its FIFOs is in block RAM."""

@@ -28,21 +28,29 @@ def _environment() -> Environment:
 
 
 def filled(head: str, items: Iterable[str], tail: str, indent: int = 0) -> str:
-    """`head item, item, ... tail`, as many items a line as fit, further lines aligned behind the head.
+    """`head item, item, ... tail`, as many items a line as fit: as clang-format lays out arguments.
 
-    indent: the column where the head stands in the template.
+    Further lines are aligned behind the head; where four more columns than the head's begin fewer lines, all items
+    stand there. indent: the column where the head stands in the template.
     """
-    lines, parts = [head], list(items)
-    for i, item in enumerate(parts):
-        word = item + (tail if i == len(parts) - 1 else ",")
-        fits = indent + len(lines[-1]) + 1 + len(word) <= LINE
-        if i == 0:
-            lines[-1] += word
-        elif fits:
+    words = [f"{item}," for item in items]
+    words = [*words[:-1], words[-1].removesuffix(",") + tail] if words else [tail]
+    behind = _lines(words, indent + len(head))
+    below = _lines(words, indent + 4)
+    if len(below) + 1 < len(behind):
+        return f"\n{' ' * (indent + 4)}".join([head, *below])
+    return head + f"\n{' ' * (indent + len(head))}".join(behind)
+
+
+def _lines(words: Iterable[str], column: int) -> list[str]:
+    """Words that begin at a column, in as few lines as hold them."""
+    lines: list[str] = []
+    for word in words:
+        if lines and column + len(lines[-1]) + 1 + len(word) <= LINE:
             lines[-1] += f" {word}"
         else:
-            lines.append(" " * len(head) + word)
-    return f"\n{' ' * indent}".join(lines) + ("" if parts else tail)
+            lines.append(word)
+    return lines
 
 
 def render(template: str, context: DataclassInstance) -> str:
