@@ -114,7 +114,7 @@ def transposed_geometry(shape: tuple[int, ...], op: layout.ConvTranspose) -> dic
 
 
 def weights_by_inputs(array: Array, op: layout.ConvTranspose, flat: bool) -> Array:
-    """Weights as ONNX has them; a parameter of each output (M, 1, 1, 1) as (1, M / groups, 1, 1) where that is enough."""
+    """Weights as ONNX has them; a parameter of each output (M, 1, 1, 1) as (1, M / groups, 1, 1) if that is enough."""
     whole = op.weight.shape
     if array.shape == whole:
         return by_inputs(array, op.groups, flat)

@@ -52,8 +52,7 @@ class Qop(Qdq):
 
     def product(self, sheet: Sheet, node: Node, source: str, weight: Array, attributes: dict[str, Any]) -> bool:
         """Kept until its reader is known. HwgenError: "not-exportable" beyond eight bits."""
-        kinds = {"input": int_type(sheet.value(source)), "weights": IntType(int(weight.min()), int(weight.max()) + (
-            weight.min() == weight.max()))}
+        kinds = {"inputs": int_type(sheet.value(source)), "weights": IntType(int(weight.min()), int(weight.max()))}
         for role, kind in kinds.items():
             if kind.levels > CODES:
                 raise HwgenError("not-exportable", node.name, f"its {role} have {kind.bits} bits, an integer operator "
