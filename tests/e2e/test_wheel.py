@@ -28,7 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_all_data_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder, pattern in (("rtl", "*.sv"), ("templates", "**/*.j2"), ("sim", "*.py"), ("sim", "*.cpp")):
+    for folder, pattern in (("rtl", "*.sv"), ("hls", "**/*.h*"), ("templates", "**/*.j2"), ("sim", "*.py"), ("sim", "*.cpp")):
         for path in (ROOT / folder).glob(pattern):
             assert f"hwgen/_data/{path.relative_to(ROOT).as_posix()}" in names
     for path in (ROOT / "hwgen").rglob("*.toml"):
