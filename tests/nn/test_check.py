@@ -104,8 +104,8 @@ def test_rules_of_a_dpu() -> None:
 
 
 def test_a_board_that_is_too_small() -> None:
-    model = nn.Sequential(inp(), qnn.QuantLinear(4096, 4096, weight_bit_width=8, bias=False))
-    (error,) = qnn.check(model, (1, 4096), board="ulx3s")
+    model = nn.Sequential(inp(), qnn.QuantLinear(1024, 1024, weight_bit_width=8, bias=False))
+    (error,) = qnn.check(model, (1, 1024), board="ulx3s")
     assert error.code == "does-not-fit"
     assert qnn.check(nn.Sequential(inp(), qnn.QuantLinear(64, 64, bias=False)), (1, 64), board="ulx3s") == []
 
