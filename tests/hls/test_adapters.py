@@ -23,6 +23,7 @@ from sim import bench_stream_input, bench_stream_output
 from sim.bench_stream_input import FAULTS, faulty
 from sim.kernel_bench import random_frames
 from tests.hls.kernels import source_text
+from tests.hls.test_builds import checked
 
 Adapter = StreamInput | StreamOutput
 FRAMES = 20
@@ -109,6 +110,12 @@ def check(compiled: Adapters, seed: int) -> None:
 
 def test_adapters(seed: int, gxx: str, tmp_path: Path) -> None:
     check(Adapters(adapters(np.random.default_rng(seed), 10), tmp_path), seed)
+
+
+def test_checked_by_clang(tmp_path: Path) -> None:
+    source = tmp_path / "adapters.cpp"
+    source.write_text(source_text(adapters(np.random.default_rng(1), 3), "adapters.cpp.j2"))
+    assert checked(source) == ""
 
 
 MUTANTS = {
