@@ -28,7 +28,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_all_data_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder, pattern in (("rtl", "*.sv"), ("hls", "**/*.h*"), ("templates", "**/*.j2"), ("sim", "*.py"), ("sim", "*.cpp")):
+    for folder, pattern in (("rtl", "*.sv"), ("hls", "**/*.h*"), ("templates", "**/*.j2"), ("sim", "*.py"),
+                            ("sim", "*.cpp")):
         for path in (ROOT / folder).glob(pattern):
             assert f"hwgen/_data/{path.relative_to(ROOT).as_posix()}" in names
     for path in (ROOT / "hwgen").rglob("*.toml"):
@@ -55,6 +56,7 @@ def test_the_installed_wheel_builds_from_another_folder(wheel: Path, tmp_path: P
                            capture_output=True, text=True).stdout
     assert where.startswith(str(tmp_path)), "the checkout was imported instead of the wheel"
     assert "Finished" in hwgen("build", str(DIGITS), "--board", "pynq", "--until", "emit")
+    assert "Finished" in hwgen("build", str(DIGITS), "--board", "pynq", "--backend", "hls", "--until", "emit")
     report = json.loads((tmp_path / "elsewhere" / "build" / "digits_mlp-pynq" / "report.json").read_text())
     assert report["stages"]["emit"] == "done"
     assert "pynq" in hwgen("boards")

@@ -136,6 +136,42 @@ def test_the_test_bench(vectors: bool, code: int, digits: Path, tmp_path: Path) 
     assert done.stdout.splitlines()[-1] == ("FAIL: 8 frames, 1 wrong beats" if code else "PASS: 8 frames")
 
 
+BAD_FRAMES = """
+#include <cstdio>
+#include "digits_mlp_top.hpp"
+
+// Frames of one beat each: without tlast (and a beat more), with a low byte of tkeep, and right ones around them.
+int main() {
+  hls::stream<ap_axiu<512, 0, 0, 0>> in("in");
+  hls::stream<ap_axiu<64, 0, 0, 0>> out("out");
+  const int last[] = {1, 0, 1, 1, 1};
+  const int keep[] = {-1, -1, -1, -2, -1};
+  for (int i = 0; i < 5; i++) {
+    ap_axiu<512, 0, 0, 0> beat;
+    beat.data = 0;
+    beat.keep = keep[i];
+    beat.strb = -1;
+    beat.last = last[i];
+    in.write(beat);
+  }
+  for (int frame = 0; frame < 4; frame++) {
+    digits_mlp_top(in, out);
+    std::printf("%d ", static_cast<int>(out.size()));
+  }
+}
+"""
+
+
+def test_bad_frames_are_dropped(digits: Path, tmp_path: Path) -> None:
+    """A late tlast takes a beat more, the frame is swallowed, and the next ones are right."""
+    hls = digits / "hls"
+    (tmp_path / "bad.cpp").write_text(BAD_FRAMES)
+    program = compile_cxx([hls / "digits_mlp_top.cpp", tmp_path / "bad.cpp"], tmp_path / "bad", shared=False,
+                          includes=[hls, hls / "library", hls / "shim"])
+    done = subprocess.run([str(program)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "2", "2", "4"]
+
+
 def test_several_inputs_and_outputs(gxx: str, tmp_path: Path) -> None:
     graph = two_chains()
     vectors = make_vectors(graph, {}, 20, 1)
