@@ -119,7 +119,8 @@ def _weights(writer: Writer, node: Node, op: q.Dense | m.Conv | layout.ConvTrans
 def _add_bias(writer: Writer, node: Node, bias: Tensor | None, product: str, shape: tuple[int, ...]) -> None:
     """The bias as an Add; one that is no float32 as integers on the grid that all its values lie on."""
     if bias is None:
-        writer.nodes[-1].output[0] = node.outputs[0]
+        writer.nodes[-1].output[0] = writer.nodes[-1].name = node.outputs[0]
+        del writer.inner_shapes[product]
         return
     exact = bias.fractions().reshape(shape)
     integers, step = _grid(exact)
