@@ -23,7 +23,7 @@ void add(hls::stream<ap_uint<C::PE * C::A_BITS>>& s0_axis, hls::stream<ap_uint<C
   constexpr int A_KIND = kind_of(C::A_SIGNED, C::A_BIPOLAR);
   constexpr int B_KIND = kind_of(C::B_SIGNED, C::B_BIPOLAR);
   for (int beat = 0; beat < C::FRAME_BEATS_IN; beat++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
     const auto a = s0_axis.read();
     const auto b = s1_axis.read();
     ap_uint<C::PE * C::OUT_BITS> y = 0;

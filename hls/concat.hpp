@@ -49,7 +49,7 @@ void concat(Ports&... ports) {
   int turn = 0;  // the input whose beat is next
   int fold = 0;
   for (int beat = 0; beat < C::FRAME_BEATS_OUT; beat++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
     concat_beat<C, 0>(turn, 0, ports...);
     const bool last = fold == C::FOLDS_EACH[turn] - 1;
     fold = last ? 0 : fold + 1;

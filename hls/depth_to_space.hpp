@@ -33,7 +33,7 @@ void pick_parts(hls::stream<ap_uint<depth_to_space_order<C>::WIDTH>>& s_axis,
       for (int column = 0; column < C::COLUMNS; column++) {
         for (int q = 0; q < C::BLOCK_W; q++) {
           for (int group = 0; group < C::GROUPS; group++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
             const ap_uint<order::WIDTH> x = s_axis.read();
             ap_uint<C::LANES * C::BITS> y = 0;
             for (int l = 0; l < C::LANES; l++) {

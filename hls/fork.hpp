@@ -10,7 +10,7 @@ template <typename C, typename... Ports>
 void fork(hls::stream<ap_uint<C::WIDTH>>& s_axis, Ports&... m_axis) {
   static_assert(sizeof...(Ports) == C::OUTPUTS, "a stream for each output");
   for (int beat = 0; beat < C::FRAME_BEATS_IN; beat++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
     const ap_uint<C::WIDTH> x = s_axis.read();
     (m_axis.write(x), ...);
   }

@@ -31,7 +31,7 @@ void pad(hls::stream<ap_uint<C::PE * C::IN_BITS>>& s_axis, hls::stream<ap_uint<C
   for (int row = 0; row < C::TOP + C::ROWS + C::BOTTOM; row++) {
     for (int column = 0; column < C::LEFT + C::COLUMNS + C::RIGHT; column++) {
       for (int group = 0; group < C::GROUPS; group++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
         const bool in_row = row >= C::TOP && row < C::TOP + C::ROWS;
         const bool in_column = column >= C::LEFT && column < C::LEFT + C::COLUMNS;
         m_axis.write(in_row && in_column ? recoded<C>(s_axis.read()) : border[fold]);

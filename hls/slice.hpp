@@ -13,7 +13,7 @@ void slice(hls::stream<ap_uint<C::WIDTH>>& s_axis, hls::stream<ap_uint<C::WIDTH>
   for (int row = 0; row < C::ROWS; row++) {
     for (int column = 0; column < C::COLUMNS; column++) {
       for (int group = 0; group < C::GROUPS; group++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
         const ap_uint<C::WIDTH> x = s_axis.read();
         const bool in_row = row >= C::TOP && row < C::TOP + C::OUT_ROWS;
         const bool in_column = column >= C::LEFT && column < C::LEFT + C::OUT_COLUMNS;

@@ -20,7 +20,7 @@ void receive_frame(hls::stream<ap_axiu<C::BUS_WIDTH, 0, 0, 0>>& s_axis, hls::str
   const ap_uint<C::BUS_WIDTH / 8> all_bytes = -1;
   bool bad = false, ended = false;
   for (int beat = 0; beat < C::IN_BEATS; beat++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
     ap_uint<C::IN_WIDTH> x = 0;
     if (!ended) {
       const auto bus = s_axis.read();
@@ -32,7 +32,7 @@ void receive_frame(hls::stream<ap_axiu<C::BUS_WIDTH, 0, 0, 0>>& s_axis, hls::str
   }
   (m_flag.write(bad ? 1 : 0), ...);
   while (!ended) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
 #pragma HLS LOOP_TRIPCOUNT min=0 max=0
     ended = s_axis.read().last == 1;
   }

@@ -19,7 +19,7 @@ void send_frame(hls::stream<ap_uint<C::OUT_WIDTH>>& whole, hls::stream<ap_axiu<C
   bool bad = false;
   ((bad |= s_flag.read() == 1), ...);
   for (int beat = 0; beat < C::OUT_BEATS; beat++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
     ap_axiu<C::BUS_WIDTH, 0, 0, 0> bus;
     bus.data = whole.read();
     bus.keep = -1;

@@ -17,7 +17,7 @@ namespace hwgen {
 template <typename C>
 void width_pass(hls::stream<ap_uint<C::IN_WIDTH>>& s_axis, hls::stream<ap_uint<C::OUT_WIDTH>>& m_axis) {
   for (int beat = 0; beat < C::IN_BEATS; beat++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
     m_axis.write(ap_uint<C::OUT_WIDTH>(s_axis.read()));
   }
 }
@@ -29,7 +29,7 @@ void width_up(hls::stream<ap_uint<C::IN_WIDTH>>& s_axis, hls::stream<ap_uint<C::
   ap_uint<C::OUT_WIDTH> y = 0;
   for (int beat = 0; beat < C::OUT_BEATS; beat++) {
     for (int part = 0; part < RATIO; part++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
       set_lane(y, part, s_axis.read());
       if (part == RATIO - 1) m_axis.write(y);
     }
@@ -42,7 +42,7 @@ void width_down(hls::stream<ap_uint<C::IN_WIDTH>>& s_axis, hls::stream<ap_uint<C
   ap_uint<C::IN_WIDTH> x = 0;
   int part = 0;
   for (int beat = 0; beat < C::OUT_BEATS; beat++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
     if (part == 0) x = s_axis.read();
     m_axis.write(lane<C::OUT_WIDTH>(x, part));
     counted<C::IN_WIDTH / C::OUT_WIDTH>(part);
@@ -59,7 +59,7 @@ void width_gearbox(hls::stream<ap_uint<C::IN_WIDTH>>& s_axis, hls::stream<ap_uin
   ap_uint<WIDTH> held = 0;  // the lanes that wait, zeros above
   int waiting = 0, taken = 0, given = 0;
   while (given < C::OUT_BEATS) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
 #pragma HLS LOOP_TRIPCOUNT min=STEPS max=STEPS
     if (taken < C::IN_BEATS && waiting < OUT_LANES) {
       held.range((waiting + IN_LANES) * C::UNIT - 1, waiting * C::UNIT) = s_axis.read();
