@@ -6,8 +6,9 @@
 #include <hls_stream.h>
 
 #include <cstdio>
-#include <cstdlib>
+#include <exception>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
 namespace hwgen_tb {
@@ -22,10 +23,7 @@ class Vectors {
 
   ap_uint<BITS> next() {
     std::string line;
-    if (!std::getline(file_, line)) {
-      std::printf("%s: a line is missing\n", path_);
-      std::exit(2);
-    }
+    if (!std::getline(file_, line)) throw std::runtime_error(std::string(path_) + ": a line is missing");
     return ap_uint<BITS>(line.c_str(), 16);
   }
 
@@ -69,8 +67,14 @@ class Sink : private Vectors<BITS> {
   }
 };
 
-// The exit code of the test bench.
-inline int verdict(int frames) {
+// Runs all frames; the exit code of the test bench.
+inline int verdict(void (*run)(), int frames) noexcept {
+  try {
+    run();
+  } catch (const std::exception& error) {
+    std::printf("FAIL: %s\n", error.what());
+    return 1;
+  }
   std::printf(wrong == 0 ? "PASS: %d frames\n" : "FAIL: %d frames, %d wrong beats\n", frames, wrong);
   return wrong == 0 ? 0 : 1;
 }

@@ -71,9 +71,8 @@ class Ports {
 
 // Runs frames until `frames` of them are done, or until something is wrong: then the text of it, else an empty one.
 // frame(Ports&) feeds a frame to the top, calls it and drains its outputs.
-template <typename Frame>
-const char* simulate(Frame frame, Stream* inputs, Stream* outputs, Stream* inner, std::uint64_t count,
-                     std::uint64_t frames) {
+inline const char* simulate(void (*frame)(Ports&), Stream* inputs, Stream* outputs, Stream* inner, std::uint64_t count,
+                            std::uint64_t frames) {
   static std::string fault;
   fault.clear();
   left_over.clear();

@@ -118,9 +118,9 @@ def emit(top: HlsTop, board: Board, inputs: Mapping[str, Array], outputs: Mappin
 
 
 def _vectors(integers: Array, port: TopPort) -> str:
-    """The beats of some frames, one a line in hexadecimal."""
+    """The beats of some frames, one a line in hexadecimal; with 0x, or Xilinx' ap_int takes "0b..." for binary."""
     beats = pack(integers.reshape(len(integers), -1), port.stream)
-    return "".join(f"{bytes(beat[::-1]).hex()}\n" for beat in beats)
+    return "".join(f"0x{bytes(beat[::-1]).hex()}\n" for beat in beats)
 
 
 def _copy_library(headers: Iterable[str], hls: Path) -> None:

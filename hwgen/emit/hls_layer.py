@@ -80,4 +80,4 @@ def _words(memory: Memory) -> tuple[str, ...]:
     lines = words_to_hex(memory.words, memory.type)
     if memory.width <= LITERAL_BITS:
         return tuple(f"0x{line}ULL" if memory.width > 32 else f"0x{line}" for line in lines)
-    return tuple(f'{{"{line}", 16}}' for line in lines)
+    return tuple(f'{{"0x{line}", 16}}' for line in lines)  # Xilinx' ap_int reads "0b..." as binary, whatever the radix

@@ -25,6 +25,7 @@ from hwgen.verification import CSIM_SCOPE, make_vectors
 from tests.conftest import ROOT
 from tests.e2e.networks import Network, brevitas
 from tests.emit.networks import two_chains
+from tests.hls.test_builds import clang, xilinx_headers
 
 DIGITS = ROOT / "examples" / "digits_mlp.onnx"
 IMAGES = ROOT / "examples" / "digits_mlp_inputs.npy"
@@ -128,7 +129,7 @@ def test_the_test_bench(vectors: bool, code: int, digits: Path, tmp_path: Path) 
     """As csim_design runs it: PASS, and FAIL where a vector is wrong."""
     hls = copy_of(digits, tmp_path) / "hls"
     if vectors:
-        edited(hls.parent, "vectors/m_axis_linear_2.txt", lambda text: f"{int(text[0], 16) ^ 1:x}{text[1:]}")
+        edited(hls.parent, "vectors/m_axis_linear_2.txt", lambda text: f"0x{int(text[2], 16) ^ 1:x}{text[3:]}")
     program = compile_cxx([hls / "digits_mlp_top.cpp", hls / "digits_mlp_tb.cpp"], tmp_path / "bench", shared=False,
                           includes=[hls, hls / "library", hls / "shim"])
     done = subprocess.run([str(program)], cwd=hls, capture_output=True, text=True, check=False)
@@ -170,6 +171,30 @@ def test_bad_frames_are_dropped(digits: Path, tmp_path: Path) -> None:
                           includes=[hls, hls / "library", hls / "shim"])
     done = subprocess.run([str(program)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["2", "2", "2", "4"]
+
+
+def test_the_test_bench_with_xilinx_ap_int(digits: Path, tmp_path: Path) -> None:
+    """Words of any beginning: to ap_int a text that begins with 0b is binary, even where radix 16 is asked for."""
+    types, hls, own = xilinx_headers(), copy_of(digits, tmp_path) / "hls", tmp_path / "own"
+    own.mkdir()
+    for path in types.iterdir():
+        if path.name != "hls_stream.h":
+            (own / path.name).symlink_to(path)
+    (hls / "shim" / "ap_int.h").unlink()
+    program = compile_cxx([hls / "digits_mlp_top.cpp", hls / "digits_mlp_tb.cpp"], tmp_path / "bench", shared=False,
+                          includes=[hls, hls / "library", hls / "shim"], options=(
+                              "-DAP_INT_MAX_W=4096", "-Wno-uninitialized", "-Wno-maybe-uninitialized", "-isystem",
+                              str(own)))
+    done = subprocess.run([str(program)], cwd=hls, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "PASS: 8 frames\n", "")
+
+
+def test_checked_by_clang(digits: Path) -> None:
+    hls = digits / "hls"
+    done = clang("clang-tidy", f"--config-file={ROOT / '.clang-tidy'}", "--quiet",
+                 *(str(hls / name) for name in ("digits_mlp_top.cpp", "digits_mlp_tb.cpp", "csim.cpp")), "--",
+                 "-std=c++17", *(f"-I{path}" for path in (hls, hls / "library", hls / "shim")))
+    assert done.returncode == 0, done.stdout[:3000] + done.stderr[:1000]
 
 
 def test_several_inputs_and_outputs(gxx: str, tmp_path: Path) -> None:

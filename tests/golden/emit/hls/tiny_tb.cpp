@@ -2,7 +2,9 @@
 #include "testbench.hpp"
 #include "tiny_top.hpp"
 
-int main() {
+namespace {
+
+void run() {
   hwgen_tb::Source<8> s_axis_x_vectors("vectors/s_axis_x.txt", 1);
   hwgen_tb::Sink<8> m_axis_y_vectors("vectors/m_axis_y.txt", 1);
   hls::stream<ap_axiu<8, 0, 0, 0>> s_axis_x("s_axis_x");
@@ -12,5 +14,8 @@ int main() {
     tiny_top(s_axis_x, m_axis_y);
     m_axis_y_vectors.compare(m_axis_y, frame);
   }
-  return hwgen_tb::verdict(3);
 }
+
+}  // namespace
+
+int main() { return hwgen_tb::verdict(run, 3); }
