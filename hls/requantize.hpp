@@ -34,7 +34,7 @@ ap_int<C::SUM_BITS - C::SHIFT> requantize_quotient(const ap_int<C::SUM_BITS>& su
   ap_int<C::SUM_BITS - C::SHIFT> quotient = sum >> C::SHIFT;
   if constexpr (C::TIES != 0) {
     const ap_uint<C::SHIFT> cut = sum;
-    if (C::TIES == 1 && cut == 0) quotient[0] = false;
+    if (C::TIES == 1 && cut == ap_uint<C::SHIFT>(0)) quotient[0] = false;
     if (C::TIES == 2 && cut == ap_uint<C::SHIFT>(-1)) quotient[0] = true;
   }
   return quotient;

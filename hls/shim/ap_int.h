@@ -172,7 +172,7 @@ class number {
   constexpr std::int64_t to_int64() const { return static_cast<std::int64_t>(words_[0]); }
   constexpr unsigned to_uint() const { return static_cast<unsigned>(words_[0]); }
   constexpr int to_int() const { return static_cast<int>(static_cast<unsigned>(words_[0])); }
-  constexpr bool to_bool() const { return *this != 0; }
+  constexpr bool to_bool() const { return *this != number(0); }
   explicit constexpr operator bool() const { return to_bool(); }
 
   range_ref<W, S> range(int hi, int lo) { return {*this, hi, lo}; }
@@ -303,6 +303,8 @@ constexpr auto bitwise(const number<W1, S1>& a, const number<W2, S2>& b, Op op) 
 // -1, 0 or 1: the order of two numbers of any widths and signs.
 template <int W1, bool S1, int W2, bool S2>
 constexpr int order(const number<W1, S1>& a, const number<W2, S2>& b) {
+  static_assert(S1 == S2 || ((S1 ? W2 : W1) <= 16 && larger(W1, W2) <= WORD),
+                "ap_int compares numbers of two signs as C does, which is not their order: give both the same sign");
   if (a.negative() != b.negative()) return a.negative() ? -1 : 1;
   for (int i = (larger(W1, W2) - 1) / WORD; i >= 0; i--) {
     if (a.word(i) != b.word(i)) return a.word(i) < b.word(i) ? -1 : 1;

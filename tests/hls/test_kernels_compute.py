@@ -73,7 +73,7 @@ MUTANTS = [
     ("steps", "threshold.hpp", "<= a ?", "< a ?"),
     ("steps", "threshold_search.hpp", "(fold << STAGE) + level", "level"),
     ("steps", "steps.hpp", "C::LEVELS - level", "level"),
-    ("steps", "requantize.hpp", "C::TIES == 1 && cut == 0", "C::TIES == 1 && cut != 0"),
+    ("steps", "requantize.hpp", "C::TIES == 1 && cut ==", "C::TIES == 1 && cut !="),
     ("tables", "table.hpp", "lane<C::IN_BITS>(x, LANE) - C::LO", "lane<C::IN_BITS>(x, LANE)"),
     ("tables", "pool.hpp", "above != (C::LEAST != 0)", "above"),
     ("argmax", "argmax.hpp", "best[p + span].score > best[p].score", "best[p + span].score >= best[p].score"),
