@@ -73,10 +73,10 @@ class Threshold(IntegerOp):
 
     def _compiled_table(self, kind: IntType) -> Callable[..., Array]:
         span = np.arange(kind.lo, kind.hi + 1)
-        (values,) = self.run(np.broadcast_to(span[:, None], (kind.levels, self.thresholds.shape[0])))
+        (values,) = self.run(np.broadcast_to(span[:, None], (len(span), self.thresholds.shape[0])))
         dtype = np.float32 if max(abs(self.type.lo), abs(self.type.hi)) < 1 << 24 else np.int64
         table = np.ascontiguousarray(values.T, dtype=dtype).ravel()
-        start = np.arange(self.thresholds.shape[0], dtype=np.int32) * kind.levels - kind.lo
+        start = np.arange(self.thresholds.shape[0], dtype=np.int32) * len(span) - kind.lo
         return lambda a: table.take(np.asarray(a, dtype=np.int32) + start)
 
     def narrowed(self, inputs: Sequence[Value]) -> Threshold:

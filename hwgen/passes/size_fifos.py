@@ -17,12 +17,15 @@ from hwgen.ir.graph import Graph, Node, Value
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel
 from hwgen.kernels.fifo import Fifo
+from hwgen.latest import latest_times, room_needed
 from hwgen.passes.fold_options import kernel_of
 from hwgen.passes.plumbing import converter, fifo, flag_paths
 from hwgen.timing import Network, Times
 from hwgen.timing_network import network_of
 
 SMALLEST_DEPTH = 2
+MANY_EVENTS = 1_500_000
+"""Above, depths are counted from a schedule that is as late as it can be, not searched one by one."""
 
 FRAMES_BEHIND = 2
 """At the start of the sizing."""
@@ -80,7 +83,8 @@ def insert_fifos(graph: Graph) -> Graph:
 def smallest_depths(network: Network, streams: Mapping[Stop, tuple[Value, int]]) -> dict[Stop, int]:
     """Depth of the FIFO before each consumer that needs one: no single one could be less.
 
-    streams: value and lanes of each stream. First as many FIFOs as can go are dropped, then the others are cut, from
+    streams: value and lanes of each stream. (Of networks with more than MANY_EVENTS events: no FIFO that could go.)
+    First as many FIFOs as can go are dropped, then the others are cut, from
     the outputs to the inputs: what is delayed waits in the FIFOs in front, which are still deep. Among streams of one
     stretch the widest goes first, so that beats wait where they are narrow.
     """
@@ -93,10 +97,25 @@ def smallest_depths(network: Network, streams: Mapping[Stop, tuple[Value, int]])
         without = _with_depth(network, k, 0, streams)
         if (found := timing.runs_at(without, period, times.at, without.edges[k])) is not None:
             network, times = without, found
-    for k in sorted(order, key=lambda k: -network.edges[k].sink):
-        if network.edges[k].room:
-            network, times = _tightest(network, k, period, times, streams)
+    if sum(len(line.positions) for line in network.lines) > MANY_EVENTS:
+        network = _just_in_time(network, period, times, streams)
+    else:
+        for k in sorted(order, key=lambda k: -network.edges[k].sink):
+            if network.edges[k].room:
+                network, times = _tightest(network, k, period, times, streams)
     return {_stop(network, k): edge.room for k, edge in enumerate(network.edges) if edge.room}
+
+
+def _just_in_time(network: Network, period: int, times: Times,
+                  streams: Mapping[Stop, tuple[Value, int]]) -> Network:
+    """Every edge with the room that it needs where all beats come as late as they may: some times the least, and quick."""
+    at = latest_times(network, period, times.at)
+    rooms = {k: room_needed(network, k, period, at) for k, edge in enumerate(network.edges) if edge.room}
+    for k, room in rooms.items():
+        network = _with_depth(network, k, max(room, SMALLEST_DEPTH), streams)
+    if timing.runs_at(network, period, at) is None:
+        raise RuntimeError(f"counted FIFO depths do not keep {period} cycles")
+    return network
 
 
 def _stretches(network: Network) -> dict[int, int]:

@@ -57,6 +57,15 @@ def test_threshold_counts(seed: int, kind: IntType) -> None:
     np.testing.assert_array_equal(narrow.run(a)[0], expected)
 
 
+def test_threshold_of_bipolar_values(seed: int) -> None:
+    """Between -1 and +1 lies 0, which is no value: a table over the interval has three entries a channel."""
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.integers(-1, 3, (5, 3)), axis=1)
+    op = Threshold(Tensor(rows), Tensor(np.zeros(5, bool)), full_range(2, False))
+    a = 2 * rng.integers(0, 2, (20, 5)) - 1
+    np.testing.assert_array_equal(op.compiled([Value("a", (5,), BIPOLAR)])(a), op.run(a)[0])
+
+
 def test_argmax_takes_the_lowest_of_equal_scores() -> None:
     op = ArgMax(2, Tensor(np.array([0, 1, 0])))
     assert op.run(np.array([[3, 3, 3], [4, 3, 4], [1, 1, 2]]))[0].ravel().tolist() == [1, 0, 2]
