@@ -77,13 +77,24 @@ def _pad(sheet: Sheet, dialect: Dialect, node: Node, op: Pad) -> None:
 
 
 def _window(sheet: Sheet, dialect: Dialect, node: Node, op: Window) -> None:
-    """Nothing: its readers are kernels that move over the map."""
+    """Written where something other than a kernel that moves over the map reads it: a Slice a tap, side by side."""
+    (source,), name = node.inputs, node.outputs[0]
+    sizes = sheet.value(name).shape[:2]
 
-    def refuse() -> str:
-        raise HwgenError("not-exportable", node.name, "its windows are read by no convolution and no pool",
-                         "This is a bug of hwgen: please report it with the model.")
+    def write() -> str:
+        kind = sheet.carrier(source)
+        x, taps = sheet.read(source, kind), []
+        axes, steps = (sheet.constant(f"{name}_{role}", numbers, np.int64) for role, numbers in (
+            ("axes", [2, 3]), ("steps", list(op.stride))))
+        for tap in np.ndindex(*op.kernel):
+            start = [t * d for t, d in zip(tap, op.dilation, strict=True)]
+            stop = [s + (size - 1) * step + 1 for s, size, step in zip(start, sizes, op.stride, strict=True)]
+            ends = [sheet.constant(f"{name}_{role}", place, np.int64) for role, place in (("start", start),
+                                                                                          ("stop", stop))]
+            taps.append(sheet.step("Slice", [x, *ends, axes, steps], f"{name}_tap", kind))
+        return taps[0] if len(taps) == 1 else sheet.step("Concat", taps, name, kind, axis=1)
 
-    sheet.lazy[node.outputs[0]] = refuse
+    sheet.lazy[name] = write
 
 
 def _geometry(sheet: Sheet, source: str, pads: bool) -> tuple[str, tuple[int, int], dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -55,16 +56,22 @@ def arranged(sheet: Sheet, tensor: str, index: Array, before: tuple[int, ...], a
 
 @dataclass(frozen=True)
 class Scale:
-    """clip(round_half_even(x / step) + zero), or with `inside` clip(round_half_even(x / step + zero)), in float32."""
+    """clip(round_half_even(x / step) + zero), or with `inside` clip(round_half_even(x / step + zero)).
+
+    wide: divided in float64, as exact real arithmetic decides between two float32 numbers; else in float32.
+    """
 
     step: float
     zero: int
     inside: bool
+    wide: bool
 
     def values(self, x: Array) -> Array:
         """Integers of float32 numbers, not clipped."""
-        moved = x / np.float32(self.step)
-        return np.rint(moved + np.float32(self.zero)) if self.inside else np.rint(moved) + self.zero
+        kind = np.dtype(np.float64 if self.wide else np.float32)
+        step, zero = np.array(self.step, kind), np.array(self.zero, kind)
+        moved = np.divide(x.astype(kind), step, dtype=kind)
+        return np.asarray(np.rint(moved + zero) if self.inside else np.rint(moved) + zero)
 
 
 def uniform_scale(encode: Encode) -> Scale | None:
@@ -79,7 +86,8 @@ def uniform_scale(encode: Encode) -> Scale | None:
     points = np.concatenate([reached, np.nextafter(reached, np.float32(-np.inf))])
     wanted = np.concatenate([levels, levels - 1])
     for step in _scales(reached.astype(np.float64), levels - 0.5 - zero):
-        for scale in (Scale(float(step), zero, False), Scale(float(step), zero, True)):
+        for wide, inside in product((False, True), repeat=2):
+            scale = Scale(float(step), zero, inside, wide)
             if (scale.values(points).clip(encode.type.lo, encode.type.hi) == wanted).all():
                 return scale
     return None

@@ -11,6 +11,8 @@ a single channel are computed in float64, behind a Cast.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hwgen.export.dialect import Dialect
@@ -68,6 +70,8 @@ class Qdq(Dialect):
 
 def _input(sheet: Sheet, name: str, x: str, scale: Scale, kind: IntType) -> str:
     """The input's quantizer; a zero point inside the rounding is added before the QuantizeLinear."""
+    if scale.wide:
+        return quantized(sheet, name, _rounded_in_float64(sheet, name, x, scale), 1.0, kind)
     if not scale.zero:
         return quantized(sheet, name, x, scale.step, kind)
     zero = sheet.constant(f"{name}_zero", scale.zero)
@@ -78,15 +82,27 @@ def _input(sheet: Sheet, name: str, x: str, scale: Scale, kind: IntType) -> str:
     return sheet.step("Add", [moved, zero], name)
 
 
+def _rounded_in_float64(sheet: Sheet, name: str, x: str, scale: Scale) -> str:
+    """round(x / step) + zero, or round(x / step + zero), as float32 integers."""
+    step, zero = (sheet.constant(f"{name}_{role}", number, np.float64) for role, number in (("step", scale.step),
+                                                                                            ("zero", scale.zero)))
+    x = sheet.step("Div", [sheet.cast(x, np.float64), step], f"{name}_steps", np.float64)
+    for op in ("Add", "Round") if scale.inside else ("Round", "Add"):
+        x = sheet.step(op, [x] if op == "Round" else [x, zero], f"{name}_{op.lower()}ed", np.float64)
+    return sheet.cast(x, np.float32)
+
+
 def quantized(sheet: Sheet, name: str, x: str, scale: float, kind: IntType) -> str:
     """QuantizeLinear, Clip where the type is smaller than its container, DequantizeLinear; else Round and Clip."""
-    if kind.levels > CODES:
+    byte = container(sheet, kind)
+    if byte is None:
         return _rounded(sheet, name, x, scale, kind)
-    dtype, zero = container(sheet, kind)
+    dtype, zero = byte
     steps = sheet.constant(f"{name}_scale", scale)
     origin = sheet.constant(f"{name}_zero_point", zero, dtype)
-    codes = limited(sheet, name, sheet.step("QuantizeLinear", [x, steps, origin], f"{name}_codes"), kind)
-    return decoded(sheet, name, Codes(codes, origin, zero, dtype))
+    raw = Codes(sheet.step("QuantizeLinear", [x, steps, origin], f"{name}_codes"), origin, zero, dtype)
+    codes = limited(sheet, name, raw, kind)
+    return decoded(sheet, name, codes)
 
 
 def decoded(sheet: Sheet, name: str, codes: Codes) -> str:
@@ -96,21 +112,22 @@ def decoded(sheet: Sheet, name: str, codes: Codes) -> str:
     return made
 
 
-def container(sheet: Sheet, kind: IntType) -> tuple[type[np.integer], int]:
-    """The type of one byte that holds a type of up to 256 levels, and the zero point that it needs."""
+def container(sheet: Sheet, kind: IntType) -> tuple[type[np.integer], int] | None:
+    """The type of one byte that holds a type, and the zero point that it needs; None where none does."""
     if sheet.signed_codes and kind.lo < 0 and kind.lo >= -128 and kind.hi < 128:
         return np.int8, 0
-    return np.uint8, 0 if kind.lo >= 0 and kind.hi < CODES else -kind.lo
+    if kind.lo >= 0:
+        return (np.uint8, 0) if kind.hi < CODES else None
+    return (np.uint8, -kind.lo) if kind.lo > -CODES and kind.levels <= CODES else None
 
 
-def limited(sheet: Sheet, name: str, codes: str, kind: IntType) -> str:
+def limited(sheet: Sheet, name: str, codes: Codes, kind: IntType) -> Codes:
     """Codes clipped to a type, where it is smaller than its container."""
-    dtype, zero = container(sheet, kind)
-    limits = np.iinfo(dtype)
-    if (kind.lo + zero, kind.hi + zero) == (limits.min, limits.max):
+    limits, span = np.iinfo(codes.dtype), (kind.lo + codes.zero, kind.hi + codes.zero)
+    if span == (limits.min, limits.max):
         return codes
-    ends = [sheet.constant(f"{name}_{role}", end + zero, dtype) for role, end in (("low", kind.lo), ("high", kind.hi))]
-    return sheet.step("Clip", [codes, *ends], f"{name}_clipped")
+    ends = [sheet.constant(f"{name}_{role}", end, codes.dtype) for role, end in zip(("low", "high"), span, strict=True)]
+    return replace(codes, tensor=sheet.step("Clip", [codes.tensor, *ends], f"{name}_clipped"))
 
 
 def _rounded(sheet: Sheet, name: str, x: str, scale: float, kind: IntType) -> str:
@@ -127,7 +144,7 @@ def requantized(sheet: Sheet, node: Node, form: Single, kind: IntType) -> str:
         ("offset", form.offsets), ("multiplier", form.multipliers)))
     moved = sheet.step("Add", [sheet.read(source), offsets], f"{name}_moved")
     scaled = sheet.step("Mul", [moved, multipliers], f"{name}_scaled")
-    if kind.levels > CODES or (kind.lo, kind.hi) == (-1, 1):
+    if container(sheet, kind) is None or (kind.lo, kind.hi) == (-1, 1):
         return quantized(sheet, name, _clipped(sheet, name, scaled, kind), 1.0, kind)
     return quantized(sheet, name, scaled, 1.0, kind)
 

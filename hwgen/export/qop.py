@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from hwgen.errors import HwgenError
 from hwgen.export.integer_layers import write_network
-from hwgen.export.qdq import CODES, Qdq, container, decoded, limited, quantized
+from hwgen.export.qdq import Qdq, container, decoded, limited, quantized
 from hwgen.export.requantization import Single, single_of
 from hwgen.export.sheet import Codes, Exported, Sheet
 from hwgen.host import InputPort
@@ -54,9 +54,9 @@ class Qop(Qdq):
         """Kept until its reader is known. HwgenError: "not-exportable" beyond eight bits."""
         kinds = {"inputs": int_type(sheet.value(source)), "weights": IntType(int(weight.min()), int(weight.max()))}
         for role, kind in kinds.items():
-            if kind.levels > CODES:
-                raise HwgenError("not-exportable", node.name, f"its {role} have {kind.bits} bits, an integer operator "
-                                 "takes 8", "Use the target qdq, or fewer bits.")
+            if (_zero_of(weight) if role == "weights" else container(sheet, kind)) is None:
+                raise HwgenError("not-exportable", node.name, f"its {role} go from {kind.lo} to {kind.hi}, an integer "
+                                 "operator takes 8 bits", "Use the target qdq, or fewer bits.")
         total = int_type(sheet.value(node.outputs[0]))
         if max(-total.lo, total.hi) >= ACCUMULATOR:
             raise HwgenError("not-exportable", node.name, "its accumulator passes 31 bits", "Use the target qdq.")
@@ -78,14 +78,15 @@ class Qop(Qdq):
         product = self.products.get(node.inputs[0])
         alone = len(sheet.graph.consumers(node.inputs[0])) == 1 and node.inputs[0] not in sheet.graph.outputs
         single = None
-        if product is not None and alone and not op.descending.array.any() and op.type.levels <= CODES:
+        if product is not None and alone and not op.descending.array.any() and container(sheet, op.type):
             single = single_of(op, int_type(sheet.value(node.inputs[0])), whole=True)
         if product is None or single is None or np.abs(single.offsets).max() >= ACCUMULATOR >> 1:
             super().threshold(sheet, node, op)
             return
         operator, codes = _fused(sheet, node, product, single, op.type)
         sheet.forms[node.name] = operator
-        sheet.define(node.outputs[0], decoded(sheet, node.outputs[0], codes))
+        made = decoded(sheet, node.outputs[0], limited(sheet, node.outputs[0], codes, op.type))
+        sheet.define(node.outputs[0], made)
 
 
 def _codes(sheet: Sheet, source: str) -> Codes:
@@ -98,8 +99,7 @@ def _codes(sheet: Sheet, source: str) -> Codes:
 
 def _stored(sheet: Sheet, name: str, weight: Array) -> tuple[str, str]:
     """int8 weights and their zero point."""
-    low, high = int(weight.min()), int(weight.max())
-    zero = 0 if low >= -128 and high < 128 else -128 - low
+    zero = _zero_of(weight) or 0
     return (sheet.constant(f"{name}_weight", weight + zero, np.int8),
             sheet.constant(f"{name}_weight_zero_point", zero, np.int8))
 
@@ -125,9 +125,9 @@ def _vector(sheet: Sheet, product: _Product, codes: str, *more: int) -> str:
 
 
 def _fused(sheet: Sheet, node: Node, product: _Product, form: Single, kind: IntType) -> tuple[str, Codes]:
-    """QLinearConv, or QLinearMatMul where all offsets are zero, and a Clip; the operator's name, and the bytes."""
+    """QLinearConv, or QLinearMatMul where all offsets are zero; the operator's name, and the bytes."""
     name, matrix = node.outputs[0], product.weight.ndim == 2
-    codes, (dtype, zero) = _codes(sheet, product.source), container(sheet, kind)
+    codes, (dtype, zero) = _codes(sheet, product.source), container(sheet, kind) or (np.uint8, 0)
     plain = matrix and not form.offsets.any()
     arranged = product.weight.T if plain else product.weight[:, :, None, None] if matrix else product.weight
     weight, weight_zero = _stored(sheet, name, arranged)
@@ -136,7 +136,7 @@ def _fused(sheet: Sheet, node: Node, product: _Product, form: Single, kind: IntT
     x = codes.tensor if not matrix else _vector(sheet, product, codes.tensor, *(() if plain else (1, 1)))
     rows = len(form.multipliers)
     zeros = weight_zero if not plain else sheet.constant(f"{name}_weight_zero_points", np.full(
-        rows, _zero_of(product.weight)), np.int8)
+        rows, _zero_of(product.weight) or 0), np.int8)
     inputs = [x, one, codes.origin, weight, sheet.constant(f"{name}_multipliers", form.multipliers), zeros, one, origin]
     if not plain:
         inputs.append(sheet.constant(f"{name}_bias", form.offsets, np.int32))
@@ -144,9 +144,10 @@ def _fused(sheet: Sheet, node: Node, product: _Product, form: Single, kind: IntT
     made = sheet.step(operator, inputs, f"{name}_codes", **product.attributes)
     if matrix and not plain:
         made = sheet.reshaped(made, [rows], f"{name}_flat")
-    return operator, Codes(limited(sheet, name, made, kind), origin, zero, dtype)
+    return operator, Codes(made, origin, zero, dtype)
 
 
-def _zero_of(weight: Array) -> int:
-    low, high = int(weight.min()), int(weight.max())
-    return 0 if low >= -128 and high < 128 else -128 - low
+def _zero_of(weight: Array) -> int | None:
+    """The zero point nearest to zero with which int8 holds the weights, None where there is none."""
+    first, last = max(-128, -128 - int(weight.min())), min(127, 127 - int(weight.max()))
+    return None if first > last else min(max(0, first), last)

@@ -124,9 +124,11 @@ WIDE = quant(2.0**-10, full_range(16, True))
 NARROW = quant(0.25, full_range(4, False))
 REFUSED: list[tuple[Callable[[Graph], Exported], Graph, str]] = [
     (qop.export, chain((4,), WIDE, dense(3, 4)),
-     "not-exportable: n1: its inputs have 16 bits, an integer operator takes 8. Use the target qdq, or fewer bits."),
+     "not-exportable: n1: its inputs go from -32768 to 32767, an integer operator takes 8 bits. Use the target "
+     "qdq, or fewer bits."),
     (qop.export, chain((4,), NARROW, dense(3, 4, 1000)),
-     "not-exportable: n1: its weights have 11 bits, an integer operator takes 8. Use the target qdq, or fewer bits."),
+     "not-exportable: n1: its weights go from -967 to 826, an integer operator takes 8 bits. Use the target qdq, "
+     "or fewer bits."),
     (finn.export, chain((4,), WIDE, dense(3, 4, 1000)),
      "not-exportable: v1_weight: its product passes 2^24, which float32 does not hold. Use fewer bits."),
     (finn.export, chain((2,), Elementwise("mul", Tensor(np.array([1.0, 2.0]))), NARROW, dense(3, 2)),
@@ -155,8 +157,8 @@ def test_every_integer_op_has_a_form() -> None:
 WIDE_NETWORKS = {
     "dense in float64": lambda: chain((40,), WIDE, dense(5, 40, 2000), quant(16.0, full_range(8, True)), dense(3, 5)),
     "digits": lambda: chain((2, 6, 6), WIDE, Conv(
-        Geometry((3, 3), (1, 1), (1, 1, 1, 1), (1, 1)), Tensor(np.random.default_rng(0).integers(-3000, 3001, (4, 2, 3, 3))), Tensor(np.float64(0.125)), Tensor(0.0),
-        None), quant(3.0, full_range(12, True))),
+        Geometry((3, 3), pads=(1, 1, 1, 1)), Tensor(np.random.default_rng(0).integers(-3000, 3001, (4, 2, 3, 3))),
+        Tensor(np.float64(0.125)), Tensor(0.0)), quant(3.0, full_range(12, True))),
     "one channel": lambda: chain((7,), NARROW, dense(1, 7), quant(0.7, full_range(3, True)), dense(2, 1)),
     "elements": lambda: chain((2,), Elementwise("mul", Tensor(np.array([1.0, -2.0]))), NARROW, dense(3, 2))}
 
