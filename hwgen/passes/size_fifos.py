@@ -108,7 +108,7 @@ def smallest_depths(network: Network, streams: Mapping[Stop, tuple[Value, int]])
 
 def _just_in_time(network: Network, period: int, times: Times,
                   streams: Mapping[Stop, tuple[Value, int]]) -> Network:
-    """Every edge with the room that it needs where all beats come as late as they may: some times the least, and quick."""
+    """Every edge with the room that it needs where all beats come as late as they may: not the least, but quick."""
     at = latest_times(network, period, times.at)
     rooms = {k: room_needed(network, k, period, at) for k, edge in enumerate(network.edges) if edge.room}
     for k, room in rooms.items():
