@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -66,12 +67,12 @@ def _ternary(site: Site, call: Call, made: IntQuantTensor) -> None:
 
 @converts(TruncQuant)
 def truncation(site: Site, call: Call) -> None:
-    """The dropped bits are a power of two."""
+    """The dropped bits are a power of two; below 1 where there are fewer bits than asked for."""
     ref, made = site.arguments(call)["input"], site.grid(call)
     before = site.recording.tensors[ref.index]
     assert made is not None
-    step = int(2 ** int(before.bit_width - made.bit_width))
-    op = Trunc(constant(before.scale), constant(before.zero_point), Tensor(step).fractions().item(),
+    step = Fraction(2) ** int(before.bit_width - made.bit_width)
+    op = Trunc(constant(before.scale), constant(before.zero_point), step,
                IntType(int(made.low), int(made.high)), constant(made.scale), constant(made.zero_point),
                call.function.settings.float_to_int_impl_type)
     site.add(call, op, site.value(call))

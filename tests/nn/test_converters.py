@@ -90,6 +90,9 @@ NETWORKS: dict[str, tuple[Callable[[], Any], bool]] = {
     **{f"1-D: {name}": (lambda f=f: Between(f, flat=True), True) for name, f in ROWS.items()},  # type: ignore[misc]
     **{f"transposed: {name}": (lambda o=o: on_grid(Between(transposed(**o))), False)  # type: ignore[misc]
        for name, o in TRANSPOSED.items()},
+    **{f"average of {bits} bits": (lambda b=bits: on_grid(Between(  # type: ignore[misc]
+        qnn.QuantAvgPool2d(2, bit_width=b))), False)
+       for bits in (3, 7, 8)},
     **{f"ternary {share}": (lambda t=share: Between(qnn.QuantIdentity(  # type: ignore[misc]
         quant.SignedTernaryActPerTensorConst, threshold=t, max_val=0.75)), False) for share in (0.5, 0.25, 0.3)},
 }
