@@ -98,7 +98,7 @@ def test_a_build_is_simulated_again(digits: Path, capsys: pytest.CaptureFixture[
 def test_a_wrong_weight_is_found_in_its_layer(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = copy_of(digits, tmp_path)
     edited(broken, "digits_mlp_weights.hpp", lambda text: re.sub(
-        r"(node_linear_1_weights\[4\] = \{\s+\{\")(.)", lambda m: f"{m[1]}{(int(m[2], 16) + 8) % 16:x}", text))
+        r"(node_linear_1_weights\[4\] = \{\s+\{\"0x)(.)", lambda m: f"{m[1]}{(int(m[2], 16) + 8) % 16:x}", text))
     assert run(["simulate", str(broken)]) == 1
     text = capsys.readouterr().out
     assert "layer node_linear_1, channel 7" in text
