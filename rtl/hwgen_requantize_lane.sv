@@ -89,6 +89,8 @@ module hwgen_requantize_lane #(
     end else if (TIES == 2) begin : gen_odd
       assign quotient = {sum_q[SUM_BITS-1:SHIFT+1], sum_q[SHIFT] || sum_q[SHIFT-1:0] == '1};
     end else begin : gen_floor
+      logic unused;
+      assign unused   = ^sum_q;
       assign quotient = sum_q[SUM_BITS-1:SHIFT];
     end
   endgenerate

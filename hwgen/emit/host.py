@@ -59,9 +59,9 @@ def emit(model: str, inputs: Iterable[tuple[Channel, InputPort]], outputs: Itera
     inputs, outputs = tuple(inputs), tuple(outputs)
     host = out / "host"
     host.mkdir(parents=True, exist_ok=True)
-    text = render("host/accelerator.py.j2", Accelerator(
-        model, tuple(_port(channel, port.shape, _input_options(port)) for channel, port in inputs),
-        tuple(_port(channel, port.shape, _output_options(channel.name, port)) for channel, port in outputs), _functions()))
+    sources = tuple(_port(channel, port.shape, _input_options(port)) for channel, port in inputs)
+    sinks = tuple(_port(channel, port.shape, _output_options(channel.name, port)) for channel, port in outputs)
+    text = render("host/accelerator.py.j2", Accelerator(model, sources, sinks, _functions()))
     (host / "accelerator.py").write_text(text, encoding="utf-8")
     tables: dict[str, Array] = {}
     for channel, port in inputs:

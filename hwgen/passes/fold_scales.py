@@ -40,7 +40,8 @@ def fold_scales(graph: Graph) -> Graph:
         pending[node.outputs[0]] = () if site.emitted else site.origin
     for node in graph.nodes:
         if node.outputs[0] in graph.outputs:
-            views[node.outputs[0]] = settled(views[node.outputs[0]], _Site(node, builder, shapes, (), graph.values, moved))
+            site = _Site(node, builder, shapes, (), graph.values, moved)
+            views[node.outputs[0]] = settled(views[node.outputs[0]], site)
     ports = [_output_port(graph.values[name], views[name], pending[name], builder.values) for name in graph.outputs]
     builder.ports.update({port.name: port for port in ports})
     return builder.build(list(dict.fromkeys(port.value for port in ports)))
