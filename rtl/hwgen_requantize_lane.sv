@@ -62,6 +62,8 @@ module hwgen_requantize_lane #(
       logic signed [M_BITS-1:0]        m_q;
       logic signed [SUM_BITS-1:0]      late_b_q;
       logic signed [A_BITS+M_BITS-1:0] product_q;
+      logic                            unused;
+      assign unused = ^product_q;
       always_ff @(posedge clk) begin
         if (advance) begin
           m_q      <= M_BITS'($signed({MULTIPLIER_SIGNED != 0 && multiplier[MULTIPLIER_BITS-1], multiplier}));

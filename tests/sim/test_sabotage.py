@@ -63,7 +63,9 @@ def test_flipped_bit_in_any_memory_file(network: Built, tmp_path: Path, seed: in
     rng = np.random.default_rng(seed)
     files = memories(network)
     assert {path.name for path in (network.folder / "mem").iterdir()} == {rom.file for *_, rom in files}
-    for layer, _, rom in files:
+    for layer, kernel, rom in files:
+        if rom.name.endswith("descending") and not kernel.parameters()["DESCENDING"]:
+            continue  # the layer never reads it
         word, lane = int(rng.integers(rom.depth)), int(rng.integers(rom.words.shape[1]))
         bit = (lane + 1) * rom.type.bits - 1
         result = spoiled(network, rom, lambda lines, w=word, b=bit: flipped(lines, w, b), tmp_path / rom.file)
