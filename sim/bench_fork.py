@@ -29,9 +29,9 @@ def random_kernel(rng: np.random.Generator) -> ForkUnit:
     return ForkUnit.of(value, int(rng.integers(2, 5))).folded(Fold(lanes))
 
 
-def check_independence(*, seed: int, work: Path, simulator: str = "verilator") -> BenchResult:
-    """Run this module's bench."""
-    return run_bench("bench_fork", "hwgen_fork", [RTL / "hwgen_fork.sv", RTL / "hwgen_skid.sv"],
+def check_independence(*, seed: int, work: Path, simulator: str = "verilator", folder: Path = RTL) -> BenchResult:
+    """Run this module's bench. folder: of hwgen_fork.sv."""
+    return run_bench("bench_fork", "hwgen_fork", [folder / "hwgen_fork.sv", RTL / "hwgen_skid.sv"],
                      {"WIDTH": 9, "OUTPUTS": OUTPUTS}, simulator=simulator, seed=seed, config={}, work=work)
 
 

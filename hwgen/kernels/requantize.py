@@ -15,7 +15,7 @@ from hwgen.ir.tensor import Array
 from hwgen.ir.types import BipolarType, IntType
 from hwgen.kernels.base import Fold, Memory, Resources
 from hwgen.kernels.lanes import divisors
-from hwgen.kernels.rom import LUTS_PER_BRAM18, block_rams, block_rom
+from hwgen.kernels.rom import block_rom, luts_per_bit, style
 from hwgen.kernels.step import MAX_WORD_BITS, StepKernel, value_parameters
 from hwgen.kernels.threshold_cost import column_keys, skid
 from hwgen.ops.threshold import Threshold
@@ -26,8 +26,11 @@ FEWEST_LEVELS = 7
 LUTS_PER_DSP = 240
 """LUTs for each DSP on mid-size parts (XC7Z020: 53200 / 220): a product that costs more LUTs goes to DSPs."""
 
+SHALLOW = 16
+"""Words of a ROM in logic up to which rtl/hwgen_rom.sv leaves it to Yosys beside the multipliers."""
+
 WORDS_PER_LUT = 15
-"""Words of a bit column that Yosys puts into a LUT: beside multipliers it misses the six-input form."""
+"""Words of a bit column that Yosys then puts into a LUT: it misses the six-input form."""
 
 
 @lru_cache(maxsize=256)
@@ -101,9 +104,7 @@ class RequantizeUnit(StepKernel):
         kind = IntType(int(channels.min()), int(channels.max()))
         words = channels.reshape(-1, self.fold.pe)[: self.folds]
         varies = bool((words != words[:1]).any())
-        width, pays = self.fold.pe * kind.bits, LUTS_PER_BRAM18 * block_rams(self.folds, self.fold.pe * kind.bits)
-        block = varies and self.folds * width > WORDS_PER_LUT * pays
-        return Memory(name, words, kind, "block" if block else "distributed")
+        return Memory(name, words, kind, style(self.folds, self.fold.pe * kind.bits) if varies else "distributed")
 
     def parameters(self) -> dict[str, int]:
         (m, b), form, out = (memory.type for memory in self.memories()), self.constants, self.output_type
@@ -132,7 +133,8 @@ class RequantizeUnit(StepKernel):
         m, b = (len(np.unique(key[key > 1])) for key in keys)
         words = WORDS_PER_LUT * (2 if self.constants.unit else 1)
         roms = (_rom(memory, columns, words) for memory, columns in zip(self.memories(), (m, b), strict=True))
-        return sum(roms, self._lanes(m, b) + self._rounding() + skid(width) + control)
+        seen = (_seen(memory, columns) for memory, columns in zip(self.memories(), (m, b), strict=True))
+        return sum(roms, self._lanes(*seen) + self._rounding() + skid(width) + control)
 
     def _lanes(self, m: int, b: int) -> Resources:
         """Registers, product and sum; m, b: bit columns of the constants that vary (fitted)."""
@@ -195,6 +197,11 @@ class Product:
         return self.luts > LUTS_PER_DSP * self.dsps
 
 
+def _seen(memory: Memory, columns: int) -> int:
+    """Bit columns that vary for what reads the ROM: all of one that is mapped apart, constant ones too."""
+    return memory.width if memory.style == "distributed" and memory.depth > SHALLOW else columns
+
+
 def _rom(memory: Memory, columns: int, words: int) -> Resources:
     """A ROM with so many bit columns that vary, `words` of one in a LUT (fitted).
 
@@ -202,7 +209,10 @@ def _rom(memory: Memory, columns: int, words: int) -> Resources:
     """
     if memory.style == "block":
         return block_rom(memory.depth, memory.width)
-    luts = 0.4 * columns if memory.depth <= 8 else columns * max(1.05, memory.depth / words)
+    if memory.depth > SHALLOW:
+        luts = columns * luts_per_bit(memory.depth)
+    else:
+        luts = 0.4 * columns if memory.depth <= 8 else columns * max(1.05, memory.depth / words)
     return Resources(lut=round(luts), ff=columns)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import hwgen.build
+import hwgen.backends
 from hwgen.cli import run
 from hwgen.emit.whole import emit_build
 from hwgen.ir.graph import Graph
@@ -32,7 +32,7 @@ def sabotaged(graph: Graph, out: Path) -> Design:
 def test_wrong_rtl_fails_the_build_and_can_be_replayed(verilator: None, tmp_path: Path,
                                                        monkeypatch: pytest.MonkeyPatch,
                                                        capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(hwgen.build, "emit_build", sabotaged)
+    monkeypatch.setattr(hwgen.backends, "emit_build", sabotaged)
     out = tmp_path / "build"
     assert run(["build", str(DIGITS), "--board", "pynq", "--fps", "100000", "--out", str(out)]) == 1
     text = capsys.readouterr().out

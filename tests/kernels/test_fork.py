@@ -50,6 +50,7 @@ def test_mutants_fail(mutant: str, icarus: str, tmp_path: Path, seed: int) -> No
     assert text.count(MUTANTS[mutant][0]) == 1
     (tmp_path / "hwgen_fork.sv").write_text(text.replace(*MUTANTS[mutant]))
     with pytest.raises(AssertionError):
+        check_independence(seed=seed, work=tmp_path / "turns", simulator="icarus", folder=tmp_path)
         check_kernel(fork(5, 2), seed=seed, work=tmp_path / "run", simulator="icarus", library=(tmp_path, RTL))
 
 
