@@ -89,7 +89,7 @@ module hwgen_window #(
 
   // lead_q + 1: beats stored, less the number of the beat to be given. room_q + 1: beats that may be taken.
   logic [LW-1:0] lead_q, lead_step, room_q, room_step;
-  logic [AW-1:0] write_q, read_q, read_d, read_step;
+  logic [AW-1:0] read_step;
 
   always_comb begin
     case (level)
@@ -134,78 +134,22 @@ module hwgen_window #(
     end
   end
 
-  logic [AW-1:0] write_d;
-
-  generate
-    if (DEPTH == 2 ** AW) begin : gen_natural_wrap
-      assign write_d = write_q + 1'b1;
-      assign read_d  = read_q + read_step;
-    end else begin : gen_wrap
-      logic [AW:0] less;  // the sum less DEPTH
-      assign less    = {1'b0, read_q} + {1'b0, read_step} - (AW + 1)'(DEPTH);
-      assign read_d  = less[AW] ? read_q + read_step : less[AW-1:0];
-      assign write_d = (write_q == AW'(DEPTH - 1)) ? '0 : write_q + 1'b1;
-    end
-  endgenerate
-
-  always_ff @(posedge clk) begin
-    if (rst) begin
-      write_q <= '0;
-      read_q  <= '0;
-    end else begin
-      if (store) write_q <= write_d;
-      if (give) read_q <= read_d;
-    end
-  end
-
-  logic [WIDTH-1:0] data_q;
-  logic valid_q, advance;
-
-  assign advance       = m_axis_tready || !valid_q;
-  assign m_axis_tdata  = data_q;
-  assign m_axis_tvalid = valid_q;
-
-  // A place is never read while it is written: what is given is stored, what is taken replaces what was freed.
-  generate
-    if (BLOCK != 0) begin : gen_block
-      (* ram_style = "block", no_rw_check *) logic [WIDTH-1:0] beat[0:DEPTH-1];
-      logic [WIDTH-1:0] fetched_q;
-      logic fetched_valid_q, take;
-
-      assign take = fetched_valid_q && advance;
-      assign give = !lead_q[LW-1] && (take || !fetched_valid_q);
-
-      always_ff @(posedge clk) begin
-        if (store) beat[write_q] <= s_axis_tdata;
-        if (give) fetched_q <= beat[read_q];
-        if (take) data_q <= fetched_q;
-      end
-
-      always_ff @(posedge clk) begin
-        if (rst) begin
-          fetched_valid_q <= 1'b0;
-          valid_q <= 1'b0;
-        end else begin
-          if (give || take) fetched_valid_q <= give;
-          if (advance) valid_q <= fetched_valid_q;
-        end
-      end
-    end else begin : gen_lut
-      (* ram_style = "distributed" *) logic [WIDTH-1:0] beat[0:DEPTH-1];
-
-      assign give = !lead_q[LW-1] && advance;
-
-      always_ff @(posedge clk) begin
-        if (store) beat[write_q] <= s_axis_tdata;
-        if (give) data_q <= beat[read_q];
-      end
-
-      always_ff @(posedge clk) begin
-        if (rst) valid_q <= 1'b0;
-        else if (advance) valid_q <= give;
-      end
-    end
-  endgenerate
+  hwgen_ring #(
+      .WIDTH(WIDTH),
+      .DEPTH(DEPTH),
+      .BLOCK(BLOCK)
+  ) ring (
+      .clk          (clk),
+      .rst          (rst),
+      .store        (store),
+      .data         (s_axis_tdata),
+      .available    (!lead_q[LW-1]),
+      .step         (read_step),
+      .give         (give),
+      .m_axis_tdata (m_axis_tdata),
+      .m_axis_tvalid(m_axis_tvalid),
+      .m_axis_tready(m_axis_tready)
+  );
 
 endmodule
 

@@ -55,13 +55,15 @@ MUTANTS = {
     "next frame": ("3'd5: room_step = LW'(MOVE_F);", "3'd5: room_step = LW'(MOVE_H);"),
     "wrap": ("(write_q == AW'(DEPTH - 1)) ? '0", "(write_q == AW'(DEPTH - 2)) ? '0"),
 }
+"""The last one is in the ring that this line buffer and others share (rtl/hwgen_ring.sv)."""
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_mutants_fail(mutant: str, icarus: str, tmp_path: Path, seed: int) -> None:
-    text = (RTL / "hwgen_window.sv").read_text()
+    name = "hwgen_ring.sv" if mutant == "wrap" else "hwgen_window.sv"
+    text = (RTL / name).read_text()
     assert text.count(MUTANTS[mutant][0]) == 1
-    (tmp_path / "hwgen_window.sv").write_text(text.replace(*MUTANTS[mutant]))
+    (tmp_path / name).write_text(text.replace(*MUTANTS[mutant]))
     kernel = tight(window((5, 5, 2), (3, 3), (1, 2), lanes=1), block=False)
     assert kernel.ram.depth & (kernel.ram.depth - 1)
     with pytest.raises(AssertionError):
