@@ -44,13 +44,13 @@ def test_the_report_has_the_form(report: dict[str, Any]) -> None:
 
 def test_every_mlp_layer_is_there_with_its_types(report: dict[str, Any]) -> None:
     layers = {layer["name"]: layer for layer in report["layers"]}
-    dense = layers["node_linear"]
+    dense = layers["dense1"]
     assert dense["kernel"] == "mvau"
     assert (dense["input_type"], dense["weight_type"]) == ("uint5", "int4{-7..7}")
-    assert dense["accumulator_type"] == dense["output_type"] == "int13{-3689..3255}"
-    assert layers["node_symbolic_2"]["weight_type"] is None
-    assert report["names"]["node_relu"] == "node_symbolic_2"
-    assert report["names"]["linear_2"] == "m_axis_linear_2"
+    assert dense["accumulator_type"] == dense["output_type"] == "int13{-2945..2914}"
+    assert layers["relu1"]["weight_type"] is None
+    assert report["names"]["norm1"] == "relu1"
+    assert report["names"]["dense3"] == "m_axis_dense3"
 
 
 def test_the_page_describes_every_field() -> None:

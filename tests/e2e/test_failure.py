@@ -22,7 +22,7 @@ DIGITS = ROOT / "examples" / "digits_mlp.onnx"
 def sabotaged(graph: Graph, out: Path) -> Design:
     """The design with one bit flipped in the second layer's weights."""
     design = emit_build(graph, out)
-    (path,) = (out / "mem").glob("node_linear_1_weights*.mem")
+    (path,) = (out / "mem").glob("dense2_weights*.mem")
     words = path.read_text().split()
     words[0] = f"{int(words[0], 16) ^ 1:0{len(words[0])}x}"
     path.write_text("\n".join(words) + "\n")
@@ -36,7 +36,7 @@ def test_wrong_rtl_fails_the_build_and_can_be_replayed(verilator: None, tmp_path
     out = tmp_path / "build"
     assert run(["build", str(DIGITS), "--board", "pynq", "--fps", "100000", "--out", str(out)]) == 1
     text = capsys.readouterr().out
-    found = re.search(rf"frame \d+, layer node_linear_1, channel \d+ .*: expected -?\d+, actual -?\d+.*"
+    found = re.search(rf"frame \d+, layer dense2, channel \d+ .*: expected -?\d+, actual -?\d+.*"
                       rf"(hwgen simulate {re.escape(str(out))} .*)", text)
     assert found, text
     report = json.loads((out / "report.json").read_text())
@@ -46,5 +46,5 @@ def test_wrong_rtl_fails_the_build_and_can_be_replayed(verilator: None, tmp_path
     replay = found[1].split()[1:]
     monkeypatch.chdir(tmp_path)
     assert run(replay) == 1
-    assert "layer node_linear_1" in capsys.readouterr().out
+    assert "layer dense2" in capsys.readouterr().out
     assert (tmp_path / "waves.vcd").stat().st_size > 1000

@@ -140,12 +140,12 @@ def refused(graph: Graph) -> HwgenError:
 def test_a_number_that_no_ap_int_holds_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """64 x 32 weights of 4 bits at once are 8192 bits; the default folding keeps to what there is."""
     given = tmp_path / "folding.toml"
-    given.write_text("[node_linear]\npe = 32\nsimd = 64\n")
+    given.write_text("[dense1]\npe = 32\nsimd = 64\n")
     words = ["build", str(DIGITS), "--board", "pynq", "--backend", "hls", "--until", "emit", "--allow-oversize",
              "--out", str(tmp_path / "build")]
     assert run([*words, "--folding", str(given)]) == 2
     assert capsys.readouterr().err.splitlines()[-2:] == [
-        "error[hls-width]: node_linear: it needs a number of 8,192 bits, an ap_int has at most 4,096",
+        "error[hls-width]: dense1: it needs a number of 8,192 bits, an ap_int has at most 4,096",
         "help: Take a smaller folding with --fps or --folding, or --backend rtl."]
     assert not (tmp_path / "build").exists()
     assert run([*words, "--fps", "25e6"]) == 0

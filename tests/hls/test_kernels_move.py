@@ -36,7 +36,6 @@ from sim import (
     bench_width_converter,
     bench_window,
 )
-from sim.kernel_bench import check_kernel
 from tests.hls.kernels import check_kernels
 from tests.kernels import test_add, test_concat, test_pad, test_window
 from tests.kernels.test_depth_to_space import unit
@@ -88,14 +87,6 @@ def test_the_kernels_of_the_rtl_tests(seed: int, gxx: str, tmp_path: Path) -> No
 
 def test_wide_beats(seed: int, gxx: str, tmp_path: Path) -> None:
     check_kernels(WIDE, seed=seed, work=tmp_path)
-
-
-def test_rtl_and_hls_of_the_same_random_kernels(seed: int, gxx: str, icarus: str, tmp_path: Path) -> None:
-    rng = np.random.default_rng(seed)
-    kernels = [make(rng) for make in RANDOM]
-    check_kernels(kernels, seed=seed, work=tmp_path)
-    for i, kernel in enumerate(kernels):
-        check_kernel(kernel, 6, seed=seed + i, work=tmp_path / str(i), simulator="icarus")
 
 
 GEARBOX, UP, DOWN = converter(30, 4, 6, 10), converter(40, 3, 2, 8), converter(21, 4, 8, 2)

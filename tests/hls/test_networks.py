@@ -98,30 +98,30 @@ def test_a_build_is_simulated_again(digits: Path, capsys: pytest.CaptureFixture[
 def test_a_wrong_weight_is_found_in_its_layer(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = copy_of(digits, tmp_path)
     edited(broken, "digits_mlp_weights.hpp", lambda text: re.sub(
-        r"(node_linear_1_weights\[4\] = \{\s+\{\"0x)(.)", lambda m: f"{m[1]}{(int(m[2], 16) + 8) % 16:x}", text))
+        r"(dense2_weights\[4\] = \{\s+\{\"0x)(.)", lambda m: f"{m[1]}{(int(m[2], 16) + 8) % 16:x}", text))
     assert run(["simulate", str(broken)]) == 1
     text = capsys.readouterr().out
-    assert "layer node_linear_1, channel 7" in text
-    assert "layer node_linear," not in text
+    assert "layer dense2, channel 7" in text
+    assert "layer dense1," not in text
 
 
 def test_a_layer_that_reads_too_much_is_a_deadlock(digits: Path, tmp_path: Path,
                                                    capsys: pytest.CaptureFixture[str]) -> None:
     broken = copy_of(digits, tmp_path)
     edited(broken, "digits_mlp_layers.hpp", lambda text: re.sub(
-        r"(struct node_symbolic_2_config \{.*?FRAME_BEATS_IN = )4", r"\g<1>5", text, count=1, flags=re.DOTALL))
+        r"(struct relu1_config \{.*?FRAME_BEATS_IN = )4", r"\g<1>5", text, count=1, flags=re.DOTALL))
     assert run(["simulate", str(broken)]) == 1
-    assert "frame 0: deadlock: stream digits_mlp_top.linear is read while empty" in capsys.readouterr().out
+    assert "frame 0: deadlock: stream digits_mlp_top.dense1_2 is read while empty" in capsys.readouterr().out
 
 
 def test_a_layer_that_reads_too_little_leaves_beats(digits: Path, tmp_path: Path,
                                                     capsys: pytest.CaptureFixture[str]) -> None:
     broken = copy_of(digits, tmp_path)
     edited(broken, "digits_mlp_top.cpp", lambda text: text.replace(
-        "_net::node_linear(symbolic_stream, linear);",
-        "_net::node_linear(symbolic_stream, linear);\n  linear.write(0);"))
+        "_net::dense1(pixels_stream, dense1_2);",
+        "_net::dense1(pixels_stream, dense1_2);\n  dense1_2.write(0);"))
     assert run(["simulate", str(broken)]) == 1
-    assert "digits_mlp_top.linear is left with 1 beats" in capsys.readouterr().out
+    assert "digits_mlp_top.dense1_2 is left with 1 beats" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("vectors", "code"), [(False, 0), (True, 1)])
@@ -129,7 +129,7 @@ def test_the_test_bench(vectors: bool, code: int, digits: Path, tmp_path: Path) 
     """As csim_design runs it: PASS, and FAIL where a vector is wrong."""
     hls = copy_of(digits, tmp_path) / "hls"
     if vectors:
-        edited(hls.parent, "vectors/m_axis_linear_2.txt", lambda text: f"0x{int(text[2], 16) ^ 1:x}{text[3:]}")
+        edited(hls.parent, "vectors/m_axis_dense3.txt", lambda text: f"0x{int(text[2], 16) ^ 1:x}{text[3:]}")
     program = compile_cxx([hls / "digits_mlp_top.cpp", hls / "digits_mlp_tb.cpp"], tmp_path / "bench", shared=False,
                           includes=[hls, hls / "library", hls / "shim"])
     done = subprocess.run([str(program)], cwd=hls, capture_output=True, text=True, check=False)
