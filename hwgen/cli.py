@@ -85,7 +85,10 @@ def hwgen() -> None:
 @debug_flag
 def build(model: Path, target: Target, frames: int | None, inputs: tuple[str, ...], imports: ImportOptions,
           until: str | None, synth: bool, backend: str, check: bool, seed: int, out: Path | None) -> int:
-    """Build MODEL (QONNX, QCDQ or FINN-ONNX) for a board: verified against the integer model, with a report."""
+    """Build MODEL for a board: verified against the integer model, with a report.
+
+    MODEL is an ONNX file (QONNX, QCDQ, QOperator or FINN-ONNX), or FILE.py:FUNCTION, which makes a torch module.
+    """
     from hwgen.build import BuildOptions, Stage, build_model
     from hwgen.report.console import Console
 

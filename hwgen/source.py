@@ -12,8 +12,11 @@ from hwgen.frontend import Imported, ImportOptions, load
 def load_network(source: Path, options: ImportOptions) -> Imported:
     """The imported graph of `model.onnx` or `mynet.py:make_model`.
 
-    HwgenError: "no-torch", "weights", and those of the readers.
+    HwgenError: "bad-program", "no-torch", "weights", and those of the readers.
     """
+    if source.suffix == ".py":
+        raise HwgenError("bad-program", str(source), "a Python file holds many things",
+                         f"Name the function that makes the module: {source.name}:make_model.")
     if ".py:" not in source.name:
         if options.weights is not None:
             raise HwgenError("weights", str(options.weights), "--weights belongs to a network in a Python file",

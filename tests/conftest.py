@@ -37,9 +37,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--every-network"):
         items[:] = [item for item in items if item.get_closest_marker("every_network") is None]
     for item in items:
-        tools = {"verilator", "icarus", "gxx", "yosys"} & set(getattr(item, "fixturenames", ()))
+        tools = {"verilator", "icarus", "gxx", "yosys"} & {*getattr(item, "fixturenames", ()), *parameters(item)}
         if tools or item.nodeid.startswith(SLOW_FOLDERS):
             item.add_marker(pytest.mark.slow)
+
+
+def parameters(item: pytest.Item) -> set[str]:
+    """The texts among a test's parameters: some name the simulator that it asks for."""
+    given = getattr(item, "callspec", None)
+    return set() if given is None else {value for value in given.params.values() if isinstance(value, str)}
 
 
 def allowed_skips() -> tuple[str, ...]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 import torch
@@ -41,18 +44,39 @@ def made_by(path: Path, function: str) -> nn.Module:
     program = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
     try:
-        spec.loader.exec_module(program)
+        with _users_code(path, "the file"):
+            spec.loader.exec_module(program)
     finally:
         sys.path.pop(0)
     make = getattr(program, function, None)
     if not callable(make):
         raise HwgenError("bad-program", str(path), f"it has no function '{function}'",
                          "Name a function or class of the file that makes the module.")
-    model = make()
+    with _users_code(path, f"{function}()"):
+        model = make()
     if not isinstance(model, nn.Module):
         raise HwgenError("bad-program", f"{path}:{function}", f"it made a {type(model).__name__}",
                          "Return a torch.nn.Module.")
     return model
+
+
+@contextmanager
+def _users_code(place: Path, what: str) -> Iterator[None]:
+    """What the user's own code raises is the user's to mend, whatever it is; errors of ours pass."""
+    try:
+        yield
+    except HwgenError:
+        raise
+    except Exception as error:
+        raise HwgenError("bad-program", _where(place, error), f"{what} raised {type(error).__name__} ({_line(error)})",
+                         "Mend the file.") from error
+
+
+def _where(path: Path, error: Exception) -> str:
+    """The file, with the last of its lines that the error came through."""
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(path)]
+    lines += [error.lineno] if isinstance(error, SyntaxError) else []
+    return f"{path}:{lines[-1]}" if lines else str(path)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -76,6 +76,13 @@ def test_compare_prints_one_row_a_pair(tmp_path: Path, capsys: pytest.CaptureFix
     assert all("20 of 20" in row and "0 of 200" in row for row in rows)
 
 
+def test_compare_with_the_simulated_rtl(verilator: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = tmp_path / "x.npy"
+    np.save(few, np.load(IMAGES)[:20])
+    assert run(["compare", DIGITS, "--targets", "integer,rtl", "--input", str(few)]) == 0
+    assert "integer rtl  20 of 20      0 of 200       0" in capsys.readouterr().out
+
+
 def test_compare_finds_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                     capsys: pytest.CaptureFixture[str]) -> None:
     """A runtime that adds one to one score."""

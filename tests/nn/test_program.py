@@ -39,6 +39,9 @@ def half_float():
 def no_module():
     return [1]
 
+def broken():
+    raise ValueError("no data")
+
 number = 5
 '''
 
@@ -172,3 +175,17 @@ def test_without_torch(program: Path) -> None:
     assert done.returncode == Exit.STAGE_UNAVAILABLE
     assert "error[no-torch]" in done.stderr and "pip install 'hwgen[qat]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_errors_of_the_users_own_code_are_the_users(program: Path, tmp_path: Path,
+                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    """With the line, and not as a bug of hwgen."""
+    line = PROGRAM.split("\n").index('    raise ValueError("no data")') + 1
+    text = failing(words("build", "mynet.py:broken", tmp_path), capsys)
+    assert text == (f"error[bad-program]: {program}:{line}: broken() raised ValueError (no data)\n"
+                    "help: Mend the file.\n")
+    (tmp_path / "typo.py").write_text("def make(:\n")
+    text = failing(words("build", "typo.py:make", tmp_path), capsys)
+    assert f"{tmp_path}/typo.py:1: the file raised SyntaxError" in text
+    text = failing(words("build", "mynet.py", tmp_path), capsys)
+    assert "Name the function that makes the module: mynet.py:make_model." in text
