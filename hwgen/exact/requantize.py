@@ -105,6 +105,17 @@ def mismatches(form: Requantize, op: Threshold, kind: IntType) -> int:
     return turned + int((op.values_of(codes) != op.run(probes)[0]).sum())
 
 
+def ascending_points(op: Threshold, kind: IntType) -> tuple[Array, Array, Array, Array]:
+    """Thresholds within the input's range (C, N), whether the range reaches each and goes below it, and signs (C,).
+
+    Channels that descend in a ascend in -a: theirs are the thresholds of -a, and the sign is -1.
+    """
+    rows, down = op.thresholds.array, op.descending.array[:, None]
+    low, high = np.where(down, -kind.hi, kind.lo), np.where(down, -kind.lo, kind.hi)
+    at = np.clip(np.where(down, 1 - rows[:, ::-1], rows), low, high + 1)
+    return at, (at <= high).astype(bool), (at > low).astype(bool), np.where(op.descending.array, -1, 1)
+
+
 @dataclass(frozen=True)
 class _Points:
     """What m and b have to keep, for channels that ascend: (C, N) points and whether they count."""
@@ -116,11 +127,8 @@ class _Points:
 
     @classmethod
     def of(cls, op: Threshold, kind: IntType) -> _Points:
-        """Channels that descend in a ascend in -a."""
-        rows, down = op.thresholds.array.astype(np.int64), op.descending.array[:, None]
-        lo, hi = np.where(down, -kind.hi, kind.lo), np.where(down, -kind.lo, kind.hi)
-        at = np.clip(np.where(down, 1 - rows[:, ::-1], rows), lo, hi + 1)
-        return cls(at, at <= hi, at > lo, np.where(op.descending.array, -1, 1))
+        at, reached, below, signs = ascending_points(op, kind)
+        return cls(at.astype(np.int64), reached, below, signs)
 
     def without(self, channels: Array) -> _Points:
         """The other channels."""

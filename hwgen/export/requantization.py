@@ -18,7 +18,7 @@ from itertools import product
 
 import numpy as np
 
-from hwgen.exact.requantize import Ties, requantize_of
+from hwgen.exact.requantize import Ties, ascending_points, requantize_of
 from hwgen.ir.tensor import Array
 from hwgen.ir.types import BipolarType, IntType
 from hwgen.ops.threshold import Threshold
@@ -158,10 +158,8 @@ class _Line:
 
     @classmethod
     def of(cls, op: Threshold, kind: IntType) -> _Line:
-        rows, down = op.thresholds.array.astype(np.float64), op.descending.array[:, None]
-        low, high = np.where(down, -kind.hi, kind.lo), np.where(down, -kind.lo, kind.hi)
-        at = np.clip(np.where(down, 1 - rows[:, ::-1], rows), low, high + 1)
-        return cls(at, at <= high, at > low, np.where(op.descending.array, -1.0, 1.0), kind.levels)
+        at, reached, below, signs = ascending_points(op, kind)
+        return cls(at.astype(np.float64), reached, below, signs.astype(np.float64), kind.levels)
 
     def offsets(self, slopes: Array) -> tuple[Array, Array]:
         """Lowest and highest b of each channel, in units of the output level."""

@@ -74,7 +74,7 @@ def _users_code(place: Path, what: str) -> Iterator[None]:
 
 def _where(path: Path, error: Exception) -> str:
     """The file, with the last of its lines that the error came through."""
-    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(path)]
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if Path(frame.filename) == path.resolve()]
     lines += [error.lineno] if isinstance(error, SyntaxError) else []
     return f"{path}:{lines[-1]}" if lines else str(path)
 
