@@ -2,7 +2,8 @@
 
 The values keep their frames, only how they travel changes: a converter regroups the same elements in the same order, a
 FIFO delays them. Depths are the smallest at which the exact schedule (hwgen.timing) still runs at the interval of the
-slowest kernel: no single FIFO could be shallower, and streams that never wait get none.
+slowest kernel: no single FIFO could be shallower, and streams that never wait get none. Networks of very many beats
+get depths that are counted instead: they keep the interval too, and may be some times the smallest.
 """
 
 from __future__ import annotations
@@ -81,10 +82,9 @@ def insert_fifos(graph: Graph) -> Graph:
 
 
 def smallest_depths(network: Network, streams: Mapping[Stop, tuple[Value, int]]) -> dict[Stop, int]:
-    """Depth of the FIFO before each consumer that needs one: no single one could be less.
+    """Depth of the FIFO before each consumer that needs one: up to MANY_EVENTS events, no single one could be less.
 
-    streams: value and lanes of each stream. (Of networks with more than MANY_EVENTS events: no FIFO that could go.)
-    First as many FIFOs as can go are dropped, then the others are cut, from
+    streams: value and lanes of each stream. First as many FIFOs as can go are dropped, then the others are cut, from
     the outputs to the inputs: what is delayed waits in the FIFOs in front, which are still deep. Among streams of one
     stretch the widest goes first, so that beats wait where they are narrow.
     """
