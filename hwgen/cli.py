@@ -122,17 +122,24 @@ def run_model(model: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], ac
 
 @hwgen.command("export")
 @click.argument("model", type=FILE)
-@click.option("--to", "target", metavar="TARGET", required=True, help="qonnx, qdq, qop or finn: see docs/targets.md.")
-@click.option("--out", type=FILE, metavar="FILE.onnx", required=True, help="The file to write.")
+@click.option("--to", "target", metavar="TARGET", required=True,
+              help="qonnx, qdq, qop or finn: see docs/targets.md.")
+@click.option("--out", type=FILE, metavar="PATH", required=True, help="The file or folder to write.")
+@click.option("--run", "execute", is_flag=True, help="Run it in the target's own runtime and compare the outputs.")
+@click.option("--input", "inputs", metavar="[NAME=]X.npy", multiple=True,
+              help="Inputs for --run, batch first; default: random ones.")
+@seed_flag
 @import_flags
 @debug_flag
-def export_model(model: Path, target: str, out: Path, imports: ImportOptions) -> None:
+def export(model: Path, target: str, out: Path, execute: bool, inputs: tuple[str, ...], seed: int,
+           imports: ImportOptions) -> int:
     """Write MODEL for another tool, with the same integers; and which form each layer got."""
-    from hwgen.export import export_network
-    from hwgen.report.tables import table
+    from hwgen.export.command import ExportCommand, export_model
+    from hwgen.export.written import ExportOptions
+    from hwgen.report.console import Console
 
-    forms = export_network(model, target, out, imports).forms
-    click.echo(table([("layer", "form"), *forms.items()]) if forms else f"wrote {out}\n", nl=False)
+    options = ExportOptions(inputs=files(inputs), seed=seed)
+    return int(export_model(ExportCommand(model, target, out, imports, execute, options), Console()))
 
 
 @hwgen.command("compare")
@@ -148,12 +155,13 @@ def compare_targets(model: Path, targets: str, inputs: tuple[str, ...], target: 
 
     Board, folding and clock matter only to the target rtl. The exit code is 1 where any two differ.
     """
-    from hwgen.compare import CompareOptions, compare, difference_rows
+    from hwgen.compare import CompareOptions, compare, difference_rows, versions_text
     from hwgen.report.console import Console
     from hwgen.report.tables import table
 
-    rows = compare(CompareOptions(model, imports, target, targets.split(","), files(inputs)), Console())
-    click.echo(table(difference_rows(rows)), nl=False)
+    names = targets.split(",")
+    rows = compare(CompareOptions(model, imports, target, names, files(inputs)), Console())
+    click.echo(table(difference_rows(rows)) + versions_text(names), nl=False)
     return int(Exit.VERIFICATION_FAILED if any(row.mismatched for row in rows) else Exit.OK)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from hwgen.errors import HwgenError
-from hwgen.export.engines import ENGINES
 from hwgen.export.targets import TARGETS
+from hwgen.export.written import ExportOptions
 from hwgen.frontend import ImportOptions
 from hwgen.host import OutputPort
 from hwgen.ir.graph import Graph
@@ -82,8 +82,7 @@ def _run(name: str, quantized: Graph, model: IntegerModel, inputs: Mapping[str, 
     if name == RTL:
         return model.decode(simulated(target, model.graph, model, inputs, console))
     reals = {port.name: as_reals(inputs[port.name], port) for port in model.input_ports}
-    found = TARGETS[name]
-    return ENGINES[found.runs](found.write(quantized).model, reals)
+    return TARGETS[name].write(quantized, ExportOptions()).run(reals)
 
 
 def difference(ports: Sequence[OutputPort], first: tuple[str, Mapping[str, Array]],
@@ -105,6 +104,13 @@ def _integers(port: OutputPort, results: Mapping[str, Array]) -> Array:
         return y
     flat = y.reshape(len(y), -1).astype(np.float64)
     return np.asarray(np.rint((flat - decode.offset.array) / decode.scale.array))
+
+
+def versions_text(names: Sequence[str]) -> str:
+    """`onnxruntime 1.31.1, qonnx 1.0.0`: what ran these targets; one line, or nothing."""
+    found = [TARGETS[name].versions for name in names if name in TARGETS]
+    packages = {package: number for versions in found for package, number in versions.items()}
+    return f"{', '.join(f'{name} {number}' for name, number in packages.items())}\n" if packages else ""
 
 
 def difference_rows(found: Sequence[Difference]) -> list[Sequence[str]]:

@@ -1,12 +1,25 @@
-"""Where a network comes from: an ONNX file, or a function of a Python file that makes a torch module."""
+"""Where a network comes from: an ONNX file, a function of a Python file that makes a torch module, or a module."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hwgen.errors import Exit, HwgenError
 from hwgen.frontend import Imported, ImportOptions, load
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def network_of(source: Path | nn.Module, options: ImportOptions) -> Imported:
+    """load_network, or the graph of a module itself. HwgenError: theirs."""
+    if isinstance(source, Path):
+        return load_network(source, options)
+    from hwgen.nn.program import import_module
+
+    return import_module(source, options)
 
 
 def load_network(source: Path, options: ImportOptions) -> Imported:

@@ -1,5 +1,6 @@
 """Trained networks in the formats of other tools: `export_network` and the table of targets."""
 
 from hwgen.export.targets import TARGETS, ExportTarget, export_network
+from hwgen.export.written import ExportOptions, Written
 
-__all__ = ["TARGETS", "ExportTarget", "export_network"]
+__all__ = ["TARGETS", "ExportOptions", "ExportTarget", "Written", "export_network"]

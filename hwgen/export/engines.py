@@ -1,18 +1,26 @@
-"""What runs an exported model: onnxruntime and qonnx, both optional packages."""
+"""What runs an exported ONNX model: onnxruntime and qonnx, both optional packages; versions of all such packages."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+import importlib.metadata
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from onnx import ModelProto
 
 from hwgen.errors import Exit, HwgenError
+from hwgen.export.written import Results
 from hwgen.ir.tensor import Array
 
-Results = dict[str, Array]
+
+def version(distribution: str) -> str | None:
+    """The installed version, None where there is none."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def need(package: str, target: str) -> Any:
@@ -65,8 +73,3 @@ def qonnx(model: ModelProto, inputs: Mapping[str, Array], tensors: Iterable[str]
 
 def _float32(inputs: Mapping[str, Array]) -> Results:
     return {name: np.asarray(array, dtype=np.float32) for name, array in inputs.items()}
-
-
-ENGINES: Mapping[str, Callable[[ModelProto, Mapping[str, Array]], Results]] = {
-    "onnxruntime": onnxruntime, "qonnx": qonnx}
-"""By package."""

@@ -1,30 +1,45 @@
-"""The systems that a network can be exported to, by name."""
+"""The systems that a network can be exported to, by name, and the export itself."""
 
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from hwgen.emit.staging import staged
 from hwgen.errors import HwgenError
-from hwgen.export import finn, qdq, qonnx, qop
-from hwgen.export.sheet import Exported
-from hwgen.frontend import ImportOptions
+from hwgen.export import finn, onnx_files, qdq, qonnx, qop
+from hwgen.export.engines import version
+from hwgen.export.written import ExportOptions, Written
+from hwgen.frontend import Imported, ImportOptions
 from hwgen.ir.graph import Graph
 from hwgen.passes.pipeline import TO_INTEGERS, lower
 from hwgen.run import write_bytes
-from hwgen.source import load_network
+from hwgen.source import network_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+REPORT = "report.json"
+"""In the folder of a target that writes one."""
 
 
 @dataclass(frozen=True)
 class ExportTarget:
-    """name; what reads it; write(quantized graph). runs: the Python package that executes it."""
+    """name; what reads it; runs: the Python distributions that execute it here; write(quantized graph, options)."""
 
     name: str
     reader: str
-    runs: str
-    write: Callable[[Graph], Exported]
+    runs: tuple[str, ...]
+    write: Callable[[Graph, ExportOptions], Written]
+
+    @property
+    def versions(self) -> dict[str, str | None]:
+        """The installed version of each distribution that runs it, None where it is missing."""
+        return {name: version(name) for name in self.runs}
 
 
 def integers_of(graph: Graph) -> Graph:
@@ -33,15 +48,15 @@ def integers_of(graph: Graph) -> Graph:
     return lowered
 
 
-def _as_imported(graph: Graph) -> Exported:
-    return Exported(qonnx.export(graph), {}, {})
-
-
 TARGETS: Mapping[str, ExportTarget] = {target.name: target for target in (
-    ExportTarget("qonnx", "qonnx, FINN, hls4ml", "qonnx", _as_imported),
-    ExportTarget("qdq", "onnxruntime, TVM", "onnxruntime", lambda graph: qdq.export(integers_of(graph))),
-    ExportTarget("qop", "onnxruntime", "onnxruntime", lambda graph: qop.export(integers_of(graph))),
-    ExportTarget("finn", "FINN", "qonnx", lambda graph: finn.export(integers_of(graph))))}
+    ExportTarget("qonnx", "qonnx, FINN, hls4ml", ("qonnx",),
+                 lambda graph, options: onnx_files.as_imported(qonnx.export(graph))),
+    ExportTarget("qdq", "onnxruntime", ("onnxruntime",),
+                 lambda graph, options: onnx_files.for_onnxruntime(qdq.export(integers_of(graph)))),
+    ExportTarget("qop", "onnxruntime", ("onnxruntime",),
+                 lambda graph, options: onnx_files.for_onnxruntime(qop.export(integers_of(graph)))),
+    ExportTarget("finn", "FINN", ("qonnx",),
+                 lambda graph, options: onnx_files.for_qonnx(finn.export(integers_of(graph)))))}
 
 
 def target_named(name: str) -> ExportTarget:
@@ -54,12 +69,35 @@ def target_named(name: str) -> ExportTarget:
     return TARGETS[name]
 
 
-def export_network(source: Path, target: str, out: Path, options: ImportOptions | None = None) -> Exported:
-    """Write model.onnx or `mynet.py:make_model` for a target.
+def export_network(source: Path | nn.Module, target: str, out: Path, imports: ImportOptions | None = None,
+                   options: ExportOptions | None = None) -> Written:
+    """Write model.onnx, `mynet.py:make_model` or a module of hwgen.nn for a target: a file or a folder at `out`.
 
-    HwgenError: "unknown-target", "not-exportable", "not-float32", "output-file", and those of the readers.
+    The shape of a module's input is that of `imports`, or its attribute input_shape. HwgenError: "unknown-target",
+    "not-exportable", "not-float32", "output-file", "output-folder", and those of the readers.
     """
-    writer = target_named(target)
-    exported = writer.write(load_network(source, options or ImportOptions()).graph)
-    write_bytes(out, exported.model.SerializeToString(deterministic=True))
-    return exported
+    return export_imported(network_of(source, imports or ImportOptions()), target_named(target), out,
+                           options or ExportOptions())
+
+
+def export_imported(imported: Imported, target: ExportTarget, out: Path, options: ExportOptions) -> Written:
+    """The same of an imported network."""
+    written = target.write(imported.graph, options)
+    if written.is_file:
+        write_bytes(out, written.files[""])
+        return written
+    with staged(out) as folder:
+        for name, data in {**written.files, REPORT: _json(report_of(target, written))}.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    return written
+
+
+def report_of(target: ExportTarget, written: Written) -> dict[str, Any]:
+    """What report.json holds: the target, what was installed, the form of each layer, and the target's own facts."""
+    return {"target": target.name, "versions": target.versions, "forms": dict(written.forms), **written.facts}
+
+
+def _json(data: object) -> bytes:
+    return (json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -30,7 +30,12 @@ def import_program(source: Path, options: ImportOptions) -> Imported:
     model = made_by(path, function)
     if options.weights is not None:
         load_weights(model, options.weights)
-    graph = to_ir(model, _input_shapes(model, options), path.stem)
+    return import_module(model, options, path.stem)
+
+
+def import_module(model: nn.Module, options: ImportOptions, name: str = "") -> Imported:
+    """The graph of a module; name: of the graph, by default the class's. HwgenError: as to_ir."""
+    graph = to_ir(model, _input_shapes(model, options), name)
     host_tail.refuse_without_quantizers(graph)
     layers = host_tail.host_layers(graph)
     return Imported(graph, (host_tail.warning(layers),) if layers else (), {})

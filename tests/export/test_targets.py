@@ -39,7 +39,7 @@ def test_export_writes_a_checked_model(target: str, tmp_path: Path, capsys: pyte
     model = onnx.load(out)
     onnx.checker.check_model(model)
     assert model.ir_version == 10
-    assert capsys.readouterr().out.startswith("wrote" if target == "qonnx" else "layer")
+    assert f"Exported {out} for {TARGETS[target].reader}" in capsys.readouterr().out
     first = out.read_bytes()
     export_network(Path(DIGITS), target, out)
     assert out.read_bytes() == first
@@ -70,7 +70,8 @@ def test_compare_prints_one_row_a_pair(tmp_path: Path, capsys: pytest.CaptureFix
     few = tmp_path / "x.npy"
     np.save(few, np.load(IMAGES)[:20])
     assert run(["compare", DIGITS, "--targets", "integer,qdq,qop,finn", "--input", str(few)]) == 0
-    head, *rows = capsys.readouterr().out.splitlines()
+    head, *rows, versions = capsys.readouterr().out.splitlines()
+    assert versions.startswith("onnxruntime 1.") and ", qonnx 1." in versions
     assert head.split() == ["targets", "argmax", "equal", "values", "differ", "largest", "difference"]
     assert len(rows) == 6
     assert all("20 of 20" in row and "0 of 200" in row for row in rows)
@@ -88,12 +89,14 @@ def test_compare_finds_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A runtime that adds one to one score."""
     need_package("onnxruntime")
 
+    right = engines.onnxruntime
+
     def wrong(model: Any, inputs: Any) -> dict[str, np.ndarray]:
-        made = engines.onnxruntime(model, inputs)
+        made = right(model, inputs)
         return {name: y + np.eye(1, y.shape[1], dtype=np.float32) * (np.arange(len(y)) == 3)[:, None]
                 for name, y in made.items()}
 
-    monkeypatch.setitem(engines.ENGINES, "onnxruntime", wrong)  # type: ignore[arg-type]
+    monkeypatch.setattr(engines, "onnxruntime", wrong)
     few = tmp_path / "x.npy"
     np.save(few, np.load(IMAGES)[:20])
     assert run(["compare", DIGITS, "--input", str(few)]) == Exit.VERIFICATION_FAILED

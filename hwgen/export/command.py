@@ -1,0 +1,72 @@
+"""`hwgen export`: write a network for a target, say which form each layer got, and on demand run it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hwgen.compare import difference
+from hwgen.errors import Exit
+from hwgen.export.targets import ExportTarget, export_imported, integers_of, target_named
+from hwgen.export.written import ExportOptions, Written
+from hwgen.frontend import Imported, ImportOptions
+from hwgen.model import IntegerModel
+from hwgen.report.console import Console, count
+from hwgen.report.tables import table
+from hwgen.source import load_network
+from hwgen.vectors import as_reals, load_inputs, random_inputs
+
+FRAMES = 20
+"""Random ones that --run takes where no --input is given."""
+
+
+@dataclass(frozen=True)
+class ExportCommand:
+    """What `hwgen export` is asked for. run: whether the target's own runtime executes what was written."""
+
+    model: Path
+    target: str
+    out: Path
+    imports: ImportOptions
+    run: bool = False
+    options: ExportOptions = field(default_factory=ExportOptions)
+
+
+def export_model(command: ExportCommand, console: Console) -> Exit:
+    """Exit code 1 where --run finds a difference. HwgenError: those of export_network, and "no-package"."""
+    target = target_named(command.target)
+    imported = load_network(command.model, command.imports)
+    for warning in imported.warnings:
+        console.warning(warning)
+    written = export_imported(imported, target, command.out, command.options)
+    console.stage("Exported", f"{command.out} for {target.reader}; {versions_text(target)}")
+    for line in _lines(written):
+        console.detail(line)
+    for note in written.notes:
+        console.warning(note)
+    return _executed(command, imported, written, target, console) if command.run else Exit.OK
+
+
+def versions_text(target: ExportTarget) -> str:
+    """`runs on onnxruntime 1.31.1`, or what is missing."""
+    installed = [f"{name} {number}" if number else f"{name}, which is not installed here"
+                 for name, number in target.versions.items()]
+    return f"runs on {', '.join(installed)}"
+
+
+def _lines(written: Written) -> list[str]:
+    return table([("layer", "form"), *written.forms.items()]).splitlines() if written.forms else []
+
+
+def _executed(command: ExportCommand, imported: Imported, written: Written, target: ExportTarget,
+              console: Console) -> Exit:
+    """Run it and compare its outputs with the integer model's."""
+    model = IntegerModel(integers_of(imported.graph))
+    ports = {port.name: port for port in model.input_ports}
+    given = command.options.inputs
+    inputs = load_inputs(given, ports) if given else random_inputs(ports, FRAMES, command.options.seed)
+    found = written.run({name: as_reals(inputs[name], port) for name, port in ports.items()})
+    row = difference(model.output_ports, ("integer", model.predict(inputs)), (target.name, found))
+    console.stage("Compared", f"with the integer model in {count(row.frames, 'frame')}: argmax equal in {row.agreed}, "
+                  f"{row.mismatched} of {count(row.values, 'value')} differ, by {row.largest:.3g} at most")
+    return Exit.VERIFICATION_FAILED if row.mismatched else Exit.OK
