@@ -20,6 +20,7 @@ from hwgen.exact.activations import RELU, BendStage, ClipStage
 from hwgen.exact.channels import per_channel
 from hwgen.exact.dense import fold_dense
 from hwgen.exact.expression import affine, float64
+from hwgen.exact.inner import RoundStage
 from hwgen.exact.quantizer import CountQuantizer, Quantizer, UniformQuantizer
 from hwgen.exact.ranking import fold_top
 from hwgen.exact.surd import reciprocal, sqrt
@@ -90,7 +91,8 @@ class Quant(QuantizedOp):
 
     scale, zero_point: scalar or broadcastable to the value's shape. With type BIPOLAR: y = scale * (+1 if x >= 0
     else -1). zero_point_inside: whether the zero point is added before the rounding (QONNX) or after (ONNX
-    QuantizeLinear). source: where the numbers come from in the file, for messages.
+    QuantizeLinear). inner: it stays in the expression of the integer behind it, for a product with that integer (one
+    scale, no zero point).
     """
 
     scale: Tensor
@@ -98,11 +100,14 @@ class Quant(QuantizedOp):
     type: IntType
     rounding: Rounding = Rounding.HALF_EVEN
     zero_point_inside: bool = True
+    inner: bool = False
 
     def fold(self, view: View, site: Site) -> View:
         scale, zero = self.scale.fractions(), self.zero_point.fractions()
-        closed = close(view, UniformQuantizer(self.type, Tensor(scale), Tensor(zero), self.rounding,
-                                               self.zero_point_inside), site)
+        quantizer = UniformQuantizer(self.type, Tensor(scale), Tensor(zero), self.rounding, self.zero_point_inside)
+        if self.inner:
+            return view.then(RoundStage(quantizer))
+        closed = close(view, quantizer, site)
         return closed.then(affine(scale, 0 * scale if self.type == BIPOLAR else -zero * scale))
 
 

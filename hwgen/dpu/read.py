@@ -1,0 +1,422 @@
+"""A quantized graph as a network for a DPU, or a refusal that names every layer in the way.
+
+One walk: each value is the host's, int8 at a fix position, or pending, which means that a layer has computed it and its
+quantizer has not come yet. A quantizer gives the pending layer its position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from hwgen.dpu.arithmetic import INT8, LEAKY_SLOPE, Activation
+from hwgen.dpu.gates import Gate, on_gate
+from hwgen.dpu.layers import (
+    AveragePool,
+    Border,
+    Concat,
+    Curve,
+    Layer,
+    MaxPool,
+    Rectified,
+    Reshape,
+    Shape,
+    Sum,
+    Upsampled,
+    Weighted,
+)
+from hwgen.dpu.network import DpuNetwork, Entry
+from hwgen.errors import HwgenError
+from hwgen.ir.graph import Graph, Node
+from hwgen.ir.tensor import Array, Tensor
+from hwgen.ops import quantized as q
+from hwgen.ops import quantized_layout as moves
+from hwgen.ops import quantized_maps as maps
+from hwgen.ops.quantized_curves import Product
+from hwgen.passes.canonicalise import canonicalise
+
+MAX_BIAS_POSITION = 12
+FIXED_POINT = "Train with the quantizers of hwgen.nn.quant whose names end in FixedPoint or FixedPointInternalScaling."
+SLOPES = (Fraction(LEAKY_SLOPE[0], 1 << LEAKY_SLOPE[1]), Fraction(float(np.float32(0.1))), Fraction(0.1))
+"""Of a LeakyRelu that a DPU has as 26/256."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A real value of the host: before the first quantizer, or behind the last one."""
+
+    behind: bool = False
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """int8 numbers: a value of the network."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A layer without its position; layers behind it that only move or compare, in order."""
+
+    layer: Layer
+    behind: tuple[Layer, ...] = ()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """What a refused layer would have made."""
+
+
+State = Host | Fixed | Pending | Gate | Broken
+
+
+def read(graph: Graph) -> DpuNetwork:
+    """HwgenError: "dpu-bits", "dpu-scale", "dpu-zero-point", "dpu-layer", "dpu-quantizer", of all layers concerned."""
+    reader = Reader(canonicalise(graph))
+    for node in reader.graph.nodes:
+        reader.node(node)
+    return reader.network()
+
+
+@dataclass
+class Reader:
+    """What the walk knows so far."""
+
+    graph: Graph
+    states: dict[str, State] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+    head: list[Node] = field(default_factory=list)
+    tail: list[Node] = field(default_factory=list)
+    errors: list[HwgenError] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.states.update({name: Host() for name in self.graph.inputs})
+
+    def node(self, node: Node) -> None:
+        """Read one node; a refusal is kept, and what depends on it is left out."""
+        states = [self.states[name] for name in node.inputs]
+        if any(isinstance(state, Broken) for state in states):
+            self.states[node.outputs[0]] = Broken()
+            return
+        try:
+            self.states[node.outputs[0]] = self._state(node, states)
+        except HwgenError as error:
+            self.errors.append(error)
+            self.states[node.outputs[0]] = Broken()
+
+    def _state(self, node: Node, states: Sequence[State]) -> State:
+        if isinstance(node.op, q.Softmax | q.TopK) or any(isinstance(s, Host) and s.behind for s in states):
+            return self._on_host(node, states)
+        if all(isinstance(state, Host) for state in states):
+            if isinstance(node.op, q.Quant):
+                return self._entry(node, node.op)
+            self.head.append(node)
+            return Host()
+        handler = HANDLERS.get(type(node.op))
+        if handler is None:
+            raise no_counterpart(node, f"a DPU has no {node.op.label}", "Replace it, or let the host compute it behind "
+                                 "the last layer.")
+        return handler(self, node, node.op, states)
+
+    def _on_host(self, node: Node, states: Sequence[State]) -> Host:
+        for state, name in zip(states, node.inputs, strict=True):
+            if not isinstance(state, Host | Fixed):
+                raise unquantized(self._owner(state, name))
+        self.tail.append(node)
+        return Host(behind=True)
+
+    @staticmethod
+    def _owner(state: State, name: str) -> str:
+        return state.layer.name if isinstance(state, Pending) else name
+
+    def _entry(self, node: Node, op: q.Quant) -> Fixed:
+        position = position_of(node, op)
+        value, source = node.outputs[0], self.graph.values[node.inputs[0]]
+        port = self._port(node.inputs[0])
+        self.entries.append(Entry(node.name, port, value, as_map(source.shape), position))
+        return self.known(value, as_map(source.shape), position)
+
+    def _port(self, name: str) -> str:
+        """The graph input that a value of the head comes from."""
+        while name not in self.graph.inputs:
+            producer = self.graph.producer(name)
+            assert producer is not None
+            name = producer.inputs[0]
+        return name
+
+    def known(self, value: str, shape: Shape, position: int) -> Fixed:
+        """Note a value of the network."""
+        self.positions[value], self.shapes[value] = position, shape
+        return Fixed(value)
+
+    def fixed(self, node: Node, state: State, index: int = 0) -> str:
+        """The name of an int8 value. HwgenError: "dpu-quantizer" where its quantizer is missing."""
+        if isinstance(state, Fixed):
+            return state.value
+        if isinstance(state, Host):
+            raise HwgenError("dpu-quantizer", node.name, "its input is not quantized", "Put a quantizer on the "
+                             f"network's input. {FIXED_POINT}")
+        raise unquantized(self._owner(state, node.inputs[index]))
+
+    def finished(self, layer: Layer) -> Fixed:
+        """Append a layer."""
+        self.layers.append(layer)
+        return self.known(layer.output, layer.shape, layer.position)
+
+    def moved(self, node: Node, state: State, layer: Layer) -> State:
+        """A layer that only moves or compares, on int8 numbers or on pending ones."""
+        if isinstance(state, Pending):
+            return replace(state, behind=(*state.behind, layer))
+        source = self.fixed(node, state)
+        return self.finished(replace(layer, inputs=(source,), position=self.positions[source]))
+
+    def network(self) -> DpuNetwork:
+        """The result. HwgenError: the first refusal, with all layers that it is true of."""
+        self.errors += [unquantized(self._owner(state, name)) for name in self.graph.outputs
+                        if isinstance(state := self.states[name], Pending | Gate)]
+        if self.errors:
+            raise joined(self.errors)
+        if not self.layers:
+            raise HwgenError("dpu-layer", self.graph.name, "it has no layer that a DPU computes", "Export another one.")
+        leaving = [state.value for name in self.graph.outputs if isinstance(state := self.states[name], Fixed)]
+        inside = {*self.positions}
+        leaving += [name for node in self.tail for name in node.inputs if name in inside]
+        return DpuNetwork(self.graph.name, tuple(self.entries), tuple(self.layers), tuple(dict.fromkeys(leaving)),
+                          tuple(self.head), tuple(self.tail), self.graph)
+
+
+def joined(errors: Sequence[HwgenError]) -> HwgenError:
+    """The first error, of all places where the same is wrong; other things that are wrong are named behind it."""
+    first = errors[0]
+    same = [e.where for e in errors if (e.code, e.why) == (first.code, first.why)]
+    others = [f"{e.where}: {e.why}" for e in errors if (e.code, e.why) != (first.code, first.why)]
+    why = "; ".join([first.why, *dict.fromkeys(others)])
+    return HwgenError(first.code, ", ".join(dict.fromkeys(same)), why, first.help)
+
+
+def no_counterpart(node: Node, why: str, help: str) -> HwgenError:
+    """A layer that a DPU does not have."""
+    return HwgenError("dpu-layer", node.name, why, help)
+
+
+def unquantized(name: str) -> HwgenError:
+    """A layer whose result nothing rounds to int8."""
+    return HwgenError("dpu-quantizer", name, "no quantizer rounds its output to int8",
+                      f"Quantize the output of every layer. {FIXED_POINT}")
+
+
+def as_map(shape: Shape) -> Shape:
+    """(C, L) as (C, 1, L)."""
+    return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
+
+
+def position_of(node: Node, op: q.Quant) -> int:
+    """The fix position of an activation quantizer. HwgenError: "dpu-bits", "dpu-zero-point", "dpu-scale"."""
+    if op.type != INT8 or op.inner:
+        raise HwgenError("dpu-bits", node.name, f"its type is {op.type}, a DPU computes with int8", FIXED_POINT)
+    if np.any(op.zero_point.array != 0):
+        raise HwgenError("dpu-zero-point", node.name, "a DPU has no zero points", FIXED_POINT)
+    return exponent(node, op.scale)
+
+
+def exponent(node: Node, scale: Tensor, what: str = "its scale") -> int:
+    """-log2 of a scale. HwgenError: "dpu-scale"."""
+    values = sorted(set(scale.fractions().ravel().tolist()))
+    if len(values) != 1:
+        raise HwgenError("dpu-scale", node.name, f"{what} differs from channel to channel, a DPU has one a layer",
+                         FIXED_POINT)
+    (value,) = values
+    if value <= 0 or 1 not in (value.numerator, value.denominator) or (
+            value.numerator * value.denominator).bit_count() != 1:
+        raise HwgenError("dpu-scale", node.name, f"{what}, {float(value):g}, is no power of two", FIXED_POINT)
+    return int(value.denominator.bit_length() - value.numerator.bit_length())
+
+
+def _quant(reader: Reader, node: Node, op: q.Quant, states: Sequence[State]) -> State:
+    position, output = position_of(node, op), node.outputs[0]
+    (state,) = states
+    if isinstance(state, Gate):
+        activation = state.activation(node)
+        layer: Layer = Curve(state.name, output, (state.source,), reader.shapes[state.source], position, activation)
+        return reader.finished(layer)
+    if isinstance(state, Fixed):
+        return _again(reader, node, state, position)
+    assert isinstance(state, Pending)
+    names = [layer.output for layer in (state.layer, *state.behind)][:-1] + [output]
+    reader.finished(replace(state.layer, output=names[0], position=position))
+    for moved, source, made in zip(state.behind, names, names[1:], strict=False):
+        reader.finished(replace(moved, output=made, inputs=(source,), position=position))
+    return Fixed(output)
+
+
+def _again(reader: Reader, node: Node, state: Fixed, position: int) -> Fixed:
+    """A quantizer of numbers that are already at its position changes nothing."""
+    if position != reader.positions[state.value]:
+        raise HwgenError("dpu-quantizer", node.name, "it rounds numbers again that another quantizer has rounded to "
+                         "another scale", "Quantize each layer's output once.")
+    return state
+
+
+def _weighted(reader: Reader, node: Node, op: q.Dense | maps.Conv, states: Sequence[State]) -> Pending:
+    source = reader.fixed(node, states[0])
+    if op.weight.is_float:
+        raise HwgenError("dpu-quantizer", node.name, "its weights are not quantized", FIXED_POINT)
+    if np.any(op.zero_point.array != 0):
+        raise HwgenError("dpu-zero-point", node.name, "its weights have a zero point", FIXED_POINT)
+    low, high = int(op.weight.array.min(initial=0)), int(op.weight.array.max(initial=0))
+    if low < INT8.lo or high > INT8.hi:
+        raise HwgenError("dpu-bits", node.name, f"its weights go from {low} to {high}, a DPU has int8", FIXED_POINT)
+    position = exponent(node, op.scale, "the scale of its weights")
+    conv = isinstance(op, maps.Conv)
+    groups = op.groups if isinstance(op, maps.Conv) else 1
+    if groups not in (1, len(op.weight.array)) or (groups > 1 and groups != reader.shapes[source][0]):
+        raise no_counterpart(node, f"a DPU has no convolution of {groups} groups", "Use one group, or one a channel.")
+    bias, bias_position = _bias(node, op.bias, reader.positions[source] + position)
+    layer = Weighted(node.name, node.outputs[0], (source,), _shape(reader, node), 0, op.weight, position, bias,
+                     bias_position, op.geometry if isinstance(op, maps.Conv) else None, groups, Activation.NONE)
+    if not conv and len(reader.shapes[source]) != 1:
+        raise no_counterpart(node, "it is a product over the last axis of a map", "Flatten the map before it.")
+    return Pending(layer)
+
+
+def _shape(reader: Reader, node: Node) -> Shape:
+    return as_map(reader.graph.values[node.outputs[0]].shape)
+
+
+def _bias(node: Node, bias: Tensor | None, grid: int) -> tuple[Tensor | None, int | None]:
+    """int8 and its position: of those that hold the bias exactly the finest that is not beyond the accumulator's grid.
+
+    HwgenError: "dpu-bits" where int8 does not hold it.
+    """
+    if bias is None:
+        return None, None
+    exact = bias.fractions().ravel()
+    if any(value.denominator.bit_count() != 1 for value in exact):
+        raise HwgenError("dpu-scale", node.name, "its bias lies on no grid of a power of two", FIXED_POINT)
+    coarsest = max(_finest_bit(value) for value in exact)
+    if not any(exact):
+        coarsest = finest = min(grid, MAX_BIAS_POSITION)
+    else:
+        finest = coarsest
+        while finest < max(grid, coarsest) and _fits(exact, finest + 1):
+            finest += 1
+    if not _fits(exact, finest):
+        raise HwgenError("dpu-bits", node.name, "its bias has more than 8 bits, a DPU has int8", FIXED_POINT)
+    return Tensor(np.array([int(v * Fraction(2) ** finest) for v in exact])), finest
+
+
+def _finest_bit(value: Fraction) -> int:
+    """The smallest p such that value * 2^p is an integer; far below for 0."""
+    if not value:
+        return -(1 << 10)
+    even = (value.numerator & -value.numerator).bit_length() - 1
+    return value.denominator.bit_length() - 1 - even
+
+
+def _fits(exact: Array, position: int) -> bool:
+    scaled = [value * Fraction(2) ** position for value in exact]
+    return all(INT8.lo <= value <= INT8.hi for value in scaled)
+
+
+def _sum(reader: Reader, node: Node, op: maps.Join, states: Sequence[State]) -> Pending:
+    if op.subtract:
+        raise no_counterpart(node, "it subtracts", "Add, with the weights before it negated.")
+    sources = tuple(reader.fixed(node, state, index) for index, state in enumerate(states))
+    return Pending(Sum(node.name, node.outputs[0], sources, _shape(reader, node), 0, Activation.NONE))
+
+
+def _average_pool(reader: Reader, node: Node, op: maps.AveragePool, states: Sequence[State]) -> Pending:
+    source = reader.fixed(node, states[0])
+    return Pending(AveragePool(node.name, node.outputs[0], (source,), _shape(reader, node), 0, op.geometry))
+
+
+def _max_pool(reader: Reader, node: Node, op: maps.MaxPool, states: Sequence[State]) -> State:
+    return reader.moved(node, states[0], MaxPool(node.name, node.outputs[0], (), _shape(reader, node), 0, op.geometry))
+
+
+def _reshape(reader: Reader, node: Node, op: q.Reshape, states: Sequence[State]) -> State:
+    return reader.moved(node, states[0], Reshape(node.name, node.outputs[0], (), _shape(reader, node), 0))
+
+
+def _resize(reader: Reader, node: Node, op: moves.Resize, states: Sequence[State]) -> State:
+    return reader.moved(node, states[0], Upsampled(node.name, node.outputs[0], (), _shape(reader, node), 0, op.factors))
+
+
+def _pad(reader: Reader, node: Node, op: moves.ConstantPad, states: Sequence[State]) -> State:
+    if op.value.array.any():
+        raise no_counterpart(node, "its border is not zero", "Pad with zeros.")
+    return reader.moved(node, states[0], Border(node.name, node.outputs[0], (), _shape(reader, node), 0, op.sides))
+
+
+def _concat(reader: Reader, node: Node, op: maps.Concat, states: Sequence[State]) -> Fixed:
+    """At the coarsest of its inputs' positions: hwgen.dpu.limits moves the others."""
+    sources = tuple(reader.fixed(node, state, index) for index, state in enumerate(states))
+    position = min(reader.positions[source] for source in sources)
+    return reader.finished(Concat(node.name, node.outputs[0], sources, _shape(reader, node), position))
+
+
+def _relu(reader: Reader, node: Node, op: q.Relu, states: Sequence[State]) -> State:
+    return _rectified(reader, node, states[0], Activation.RELU)
+
+
+def _clip(reader: Reader, node: Node, op: q.Clip, states: Sequence[State]) -> State:
+    if isinstance(states[0], Gate):
+        return on_gate(node, states[0])
+    if op.low == 0 and op.high in (None, 6):
+        return _rectified(reader, node, states[0], Activation.RELU if op.high is None else Activation.RELU6)
+    raise no_counterpart(node, f"a DPU does not clip to {op.low} and {op.high}", "Use ReLU or ReLU6.")
+
+
+def _rectified(reader: Reader, node: Node, state: State, activation: Activation) -> State:
+    """Part of a pending layer, else a layer of its own."""
+    if isinstance(state, Pending) and not state.behind and _plain(state.layer):
+        return Pending(replace(state.layer, output=node.outputs[0], activation=activation))  # type: ignore[call-arg]
+    return reader.moved(node, state, Rectified(node.name, node.outputs[0], (), _shape(reader, node), 0, activation))
+
+
+def _plain(layer: Layer) -> bool:
+    return isinstance(layer, Weighted | Sum) and layer.activation is Activation.NONE
+
+
+def _leaky_relu(reader: Reader, node: Node, op: q.LeakyRelu, states: Sequence[State]) -> Pending:
+    if any(slope not in SLOPES for slope in op.slope.fractions().ravel()):
+        raise no_counterpart(node, "its slope is neither 0.1 nor 26/256, the only one of a DPU", "Use a slope of 0.1.")
+    (state,) = states
+    if isinstance(state, Pending) and not state.behind and _plain(state.layer):
+        return Pending(replace(state.layer, output=node.outputs[0],  # type: ignore[call-arg]
+                               activation=Activation.LEAKY_RELU))
+    source = reader.fixed(node, state)
+    return Pending(Curve(node.name, node.outputs[0], (source,), _shape(reader, node), 0, Activation.LEAKY_RELU))
+
+
+def _elementwise(reader: Reader, node: Node, op: q.Elementwise, states: Sequence[State]) -> Gate:
+    (state,) = states
+    if isinstance(state, Pending):
+        raise no_counterpart(node, "it computes with constants before the quantizer", "Merge it into the layer before "
+                             "it (hwgen.nn.quantize does so with BatchNorm).")
+    gate = state if isinstance(state, Gate) else Gate.of(node, reader.fixed(node, state))
+    return on_gate(node, gate)
+
+
+def _product(reader: Reader, node: Node, op: Product, states: Sequence[State]) -> Gate:
+    gates = [state for state in states if isinstance(state, Gate)]
+    sources = [state.value for state in states if isinstance(state, Fixed)]
+    if len(gates) != 1 or sources != [gates[0].source] or gates[0].times:
+        raise no_counterpart(node, "a DPU multiplies a value by its own hard sigmoid only", "Use hard swish.")
+    return replace(gates[0], times=True, name=node.name)
+
+
+Handler = Callable[[Reader, Node, Any, Sequence[State]], State]
+HANDLERS: dict[type, Handler] = {
+    q.Quant: _quant, q.Dense: _weighted, maps.Conv: _weighted, maps.Join: _sum, maps.AveragePool: _average_pool,
+    maps.MaxPool: _max_pool, q.Reshape: _reshape, moves.Resize: _resize, moves.ConstantPad: _pad, maps.Concat: _concat,
+    q.Relu: _relu, q.Clip: _clip, q.LeakyRelu: _leaky_relu, q.Elementwise: _elementwise, Product: _product}
+"""By op; the rest has no counterpart."""
