@@ -54,7 +54,7 @@ class Qop(Qdq):
         """Kept until its reader is known. HwgenError: "not-exportable" beyond eight bits."""
         kinds = {"inputs": int_type(sheet.value(source)), "weights": IntType(int(weight.min()), int(weight.max()))}
         for role, kind in kinds.items():
-            if (_zero_of(weight) if role == "weights" else container(sheet, kind)) is None:
+            if (zero_of(weight) if role == "weights" else container(sheet, kind)) is None:
                 raise HwgenError("not-exportable", node.name, f"its {role} go from {kind.lo} to {kind.hi}, an integer "
                                  "operator takes 8 bits", "Use the target qdq, or fewer bits.")
         total = int_type(sheet.value(node.outputs[0]))
@@ -89,7 +89,7 @@ class Qop(Qdq):
         sheet.define(node.outputs[0], made)
 
 
-def _codes(sheet: Sheet, source: str) -> Codes:
+def codes_of(sheet: Sheet, source: str) -> Codes:
     """A value's bytes; a quantizer of scale 1 makes them where there are none yet."""
     x = sheet.read(source)
     if x not in sheet.codes:
@@ -99,7 +99,7 @@ def _codes(sheet: Sheet, source: str) -> Codes:
 
 def _stored(sheet: Sheet, name: str, weight: Array) -> tuple[str, str]:
     """int8 weights and their zero point."""
-    zero = _zero_of(weight) or 0
+    zero = zero_of(weight) or 0
     return (sheet.constant(f"{name}_weight", weight + zero, np.int8),
             sheet.constant(f"{name}_weight_zero_point", zero, np.int8))
 
@@ -107,7 +107,7 @@ def _stored(sheet: Sheet, name: str, weight: Array) -> tuple[str, str]:
 def _accumulator(sheet: Sheet, product: _Product) -> str:
     """ConvInteger or MatMulInteger, as floats."""
     name, matrix = product.node.outputs[0], product.weight.ndim == 2
-    codes = _codes(sheet, product.source)
+    codes = codes_of(sheet, product.source)
     weight, zero = _stored(sheet, name, product.weight.T if matrix else product.weight)
     x = _vector(sheet, product, codes.tensor) if matrix else codes.tensor
     total = sheet.step("MatMulInteger" if matrix else "ConvInteger", [x, weight, codes.origin, zero], f"{name}_int32",
@@ -127,7 +127,7 @@ def _vector(sheet: Sheet, product: _Product, codes: str, *more: int) -> str:
 def _fused(sheet: Sheet, node: Node, product: _Product, form: Single, kind: IntType) -> tuple[str, Codes]:
     """QLinearConv, or QLinearMatMul where all offsets are zero; the operator's name, and the bytes."""
     name, matrix = node.outputs[0], product.weight.ndim == 2
-    codes, (dtype, zero) = _codes(sheet, product.source), container(sheet, kind) or (np.uint8, 0)
+    codes, (dtype, zero) = codes_of(sheet, product.source), container(sheet, kind) or (np.uint8, 0)
     plain = matrix and not form.offsets.any()
     arranged = product.weight.T if plain else product.weight[:, :, None, None] if matrix else product.weight
     weight, weight_zero = _stored(sheet, name, arranged)
@@ -136,7 +136,7 @@ def _fused(sheet: Sheet, node: Node, product: _Product, form: Single, kind: IntT
     x = codes.tensor if not matrix else _vector(sheet, product, codes.tensor, *(() if plain else (1, 1)))
     rows = len(form.multipliers)
     zeros = weight_zero if not plain else sheet.constant(f"{name}_weight_zero_points", np.full(
-        rows, _zero_of(product.weight) or 0), np.int8)
+        rows, zero_of(product.weight) or 0), np.int8)
     inputs = [x, one, codes.origin, weight, sheet.constant(f"{name}_multipliers", form.multipliers), zeros, one, origin]
     if not plain:
         inputs.append(sheet.constant(f"{name}_bias", form.offsets, np.int32))
@@ -147,7 +147,7 @@ def _fused(sheet: Sheet, node: Node, product: _Product, form: Single, kind: IntT
     return operator, Codes(made, origin, zero, dtype)
 
 
-def _zero_of(weight: Array) -> int | None:
+def zero_of(weight: Array) -> int | None:
     """The zero point nearest to zero with which int8 holds the weights, None where there is none."""
     first, last = max(-128, -128 - int(weight.min())), min(127, 127 - int(weight.max()))
     return None if first > last else min(max(0, first), last)

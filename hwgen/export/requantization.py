@@ -134,7 +134,7 @@ def _bipolar(op: Threshold, kind: IntType) -> Single | None:
 
 def _candidates(op: Threshold, kind: IntType, whole: bool) -> Iterator[Single]:
     """Forms in the middle of what the thresholds leave, then units in the last place beside it."""
-    line = _Line.of(op, kind)
+    line = Line.of(op, kind)
     middle = line.best().astype(np.float32)
     if whole:
         yield from line.with_biases(middle.astype(np.float64), op.type)
@@ -146,7 +146,7 @@ def _candidates(op: Threshold, kind: IntType, whole: bool) -> Iterator[Single]:
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """Channels that ascend, a times signs: slope * a + b is at least k - 1/2 at `at` where reached, and at most that
     one before where below."""
 
@@ -157,7 +157,7 @@ class _Line:
     span: int
 
     @classmethod
-    def of(cls, op: Threshold, kind: IntType) -> _Line:
+    def of(cls, op: Threshold, kind: IntType) -> Line:
         at, reached, below, signs = ascending_points(op, kind)
         return cls(at.astype(np.float64), reached, below, signs.astype(np.float64), kind.levels)
 
