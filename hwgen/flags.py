@@ -29,6 +29,8 @@ seed_flag = click.option("--seed", type=click.IntRange(0, (1 << 32) - 1), metava
 _IMPORT_FLAGS = (
     click.option("--dialect", type=click.Choice(["brevitas", "spec"]), default="brevitas", show_default=True,
                  help="What a BipolarQuant after a Relu means."),
+    click.option("--rounding", type=click.Choice(["trained", "half_up", "dpu"]), default="trained", show_default=True,
+                 help="Of activations: the model's own, floor(x + 1/2), or all of a DPU's arithmetic."),
     click.option("--input-shape", "shapes", metavar="[NAME=]1xCxHxW", multiple=True,
                  help="ONNX shape of a graph input, for symbolic or other sizes."),
     click.option("--input-scale", "scales", metavar="[NAME=]S", multiple=True, help="Its scale, as 1/255."),
@@ -98,7 +100,7 @@ def parse_stalls(text: str) -> tuple[float, float]:
 
 
 def import_options(types: tuple[str, ...], scales: tuple[str, ...], shapes: tuple[str, ...],
-                   dialect: str, weights: Path | None = None) -> ImportOptions:
+                   dialect: str, weights: Path | None = None, rounding: str = "trained") -> ImportOptions:
     """ImportOptions from the command line. HwgenError "input-scale" where a type has no scale or a scale no type."""
     from hwgen.frontend.options import ImportOptions
     from hwgen.ir.types import parse_type
@@ -111,7 +113,7 @@ def import_options(types: tuple[str, ...], scales: tuple[str, ...], shapes: tupl
                          "Give both, as in: --input-type uint8 --input-scale 1/255.")
     return ImportOptions(dialect=dialect, input_types={name: (kinds[name], steps[name]) for name in kinds},
                          input_shapes={name: parse_shape(text) for name, text in _once(shapes).items()},
-                         weights=weights)
+                         weights=weights, rounding=rounding)
 
 
 def import_flags(command: Command) -> Command:
@@ -119,8 +121,8 @@ def import_flags(command: Command) -> Command:
 
     @wraps(command)
     def wrapped(*, types: tuple[str, ...], scales: tuple[str, ...], shapes: tuple[str, ...], dialect: str,
-                weights: Path | None, **rest: Any) -> Any:
-        return command(imports=import_options(types, scales, shapes, dialect, weights), **rest)
+                weights: Path | None, rounding: str, **rest: Any) -> Any:
+        return command(imports=import_options(types, scales, shapes, dialect, weights, rounding), **rest)
 
     return _with(wrapped, _IMPORT_FLAGS)
 

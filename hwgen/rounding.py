@@ -17,3 +17,7 @@ class Rounding(Enum):
     AWAY = "away"
     TOWARD_ZERO = "toward_zero"
     DPU_PY3 = "dpu_py3"
+
+
+NEAREST = (Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.HALF_TOWARD_ZERO, Rounding.DPU_PY3)
+"""Modes that differ at ties only."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwgen.dpu.arch import architecture
+from hwgen.dpu.limits import fitted
+from hwgen.dpu.read import read
 from hwgen.errors import Exit, HwgenError
 from hwgen.frontend import Imported, ImportOptions, load
+from hwgen.passes.round_activations import round_activations
+from hwgen.rounding import Rounding
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,14 +25,28 @@ def network_of(source: Path | nn.Module, options: ImportOptions) -> Imported:
         return load_network(source, options)
     from hwgen.nn.program import import_module
 
-    return import_module(source, options)
+    return rounded(import_module(source, options), options.rounding)
 
 
 def load_network(source: Path, options: ImportOptions) -> Imported:
-    """The imported graph of `model.onnx` or `mynet.py:make_model`.
+    """The imported graph of `model.onnx` or `mynet.py:make_model`, with the roundings that the options ask for.
 
-    HwgenError: "bad-program", "no-torch", "weights", and those of the readers.
+    HwgenError: "bad-program", "no-torch", "weights", those of the readers and those of hwgen.dpu.
     """
+    return rounded(_read(source, options), options.rounding)
+
+
+def rounded(imported: Imported, rounding: str) -> Imported:
+    """The network with other roundings than those of its training. HwgenError: of hwgen.dpu."""
+    if rounding == "half_up":
+        return replace(imported, graph=round_activations(imported.graph, Rounding.HALF_UP, Rounding.HALF_AWAY))
+    if rounding == "dpu":
+        network, adjustments = fitted(read(imported.graph), architecture(None))
+        return replace(imported, graph=network.as_graph(), warnings=(*imported.warnings, *map(str, adjustments)))
+    return imported
+
+
+def _read(source: Path, options: ImportOptions) -> Imported:
     if source.suffix == ".py":
         raise HwgenError("bad-program", str(source), "a Python file holds many things",
                          f"Name the function that makes the module: {source.name}:make_model.")

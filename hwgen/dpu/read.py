@@ -250,7 +250,7 @@ def _quant(reader: Reader, node: Node, op: q.Quant, states: Sequence[State]) -> 
     if isinstance(state, Fixed):
         return _again(reader, node, state, position)
     assert isinstance(state, Pending)
-    names = [layer.output for layer in (state.layer, *state.behind)][:-1] + [output]
+    names = [*[layer.output for layer in (state.layer, *state.behind)][:-1], output]
     reader.finished(replace(state.layer, output=names[0], position=position))
     for moved, source, made in zip(state.behind, names, names[1:], strict=False):
         reader.finished(replace(moved, output=made, inputs=(source,), position=position))

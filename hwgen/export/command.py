@@ -42,8 +42,10 @@ def export_model(command: ExportCommand, console: Console) -> Exit:
     console.stage("Exported", f"{command.out} for {target.reader}; {versions_text(target)}")
     for line in _lines(written):
         console.detail(line)
-    for note in written.notes:
-        console.warning(note)
+    for line in written.notes:
+        console.detail(line)
+    for line in written.warnings:
+        console.warning(line)
     return _executed(command, imported, written, target, console) if command.run else Exit.OK
 
 

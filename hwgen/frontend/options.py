@@ -13,6 +13,7 @@ from hwgen.ir.graph import Graph
 from hwgen.ir.types import IntType
 
 DIALECTS = ("brevitas", "spec")
+ROUNDINGS = ("trained", "half_up", "dpu")
 Choice = TypeVar("Choice")
 
 
@@ -24,14 +25,20 @@ class ImportOptions:
     input_types: integer type and scale of a graph input; the key None means every input.
     input_shapes: ONNX shape of a graph input, batch of 1 first; the key None means every input.
     weights: the checkpoint of a network that a Python file makes (hwgen.source).
+    rounding: of activations: `trained` as in the model, `half_up` floor(x + 1/2) with inputs half away from zero, `dpu`
+    the same with all constants and limits of a DPU (hwgen.dpu).
     """
 
     dialect: str = "brevitas"
     input_types: Mapping[str | None, tuple[IntType, Fraction]] = field(default_factory=dict)
     input_shapes: Mapping[str | None, tuple[int, ...]] = field(default_factory=dict)
     weights: Path | None = None
+    rounding: str = "trained"
 
     def __post_init__(self) -> None:
+        if self.rounding not in ROUNDINGS:
+            raise HwgenError("unknown-rounding", self.rounding, "there is no such rounding",
+                             f"The roundings are: {', '.join(ROUNDINGS)}.")
         if self.dialect not in DIALECTS:
             raise HwgenError("dialect", self.dialect, "this is no dialect of QONNX", "Use brevitas or spec.")
 

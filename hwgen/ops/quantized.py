@@ -31,7 +31,7 @@ from hwgen.ir.graph import Level, Op, Value
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, REAL, IntType, Type
 from hwgen.ops.step import Step
-from hwgen.rounding import Rounding
+from hwgen.rounding import NEAREST, Rounding
 
 Inferred = tuple[tuple[tuple[int, ...], Type], ...]
 ElementwiseKind = Literal["add", "sub", "mul", "div", "rsub", "rdiv"]
@@ -42,6 +42,8 @@ class QuantizedOp(Op):
     """Base: real in, real out, same shape unless a subclass says otherwise."""
 
     level: ClassVar[Level] = Level.QUANTIZED
+    quantizes: ClassVar[bool] = False
+    """Whether its result lies on a grid, whatever its input is."""
 
     def infer(self, inputs: Sequence[Value]) -> Inferred:
         return ((inputs[0].shape, REAL),)
@@ -57,6 +59,10 @@ class QuantizedOp(Op):
     def is_wire(self, value: Value) -> bool:
         """Whether the op gives this value back, element by element."""
         return False
+
+    def rounded(self, mode: Rounding) -> QuantizedOp:
+        """The op with this mode in the place of another one that rounds to nearest."""
+        return self
 
     def _host(self, step: HostStep, views: Sequence[View], site: Site) -> View:
         """The view of the output where the host computes this op."""
@@ -102,6 +108,11 @@ class Quant(QuantizedOp):
     zero_point_inside: bool = True
     inner: bool = False
 
+    quantizes = True
+
+    def rounded(self, mode: Rounding) -> Quant:
+        return replace(self, rounding=mode) if self.rounding in NEAREST and self.type != BIPOLAR else self
+
     def fold(self, view: View, site: Site) -> View:
         scale, zero = self.scale.fractions(), self.zero_point.fractions()
         quantizer = UniformQuantizer(self.type, Tensor(scale), Tensor(zero), self.rounding, self.zero_point_inside)
@@ -119,6 +130,8 @@ class MultiThreshold(QuantizedOp):
     out_scale: Tensor
     out_bias: Tensor
     type: IntType
+
+    quantizes = True
 
     def fold(self, view: View, site: Site) -> View:
         closed = close(view, CountQuantizer.of(self.type, self.thresholds, len(view.shape)), site)

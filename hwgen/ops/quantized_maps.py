@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hwgen.errors import HwgenError
@@ -18,7 +18,7 @@ from hwgen.ir.graph import Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, IntType
 from hwgen.ops.quantized import Inferred, QuantizedOp, close, real_bias, real_weights
-from hwgen.rounding import Rounding
+from hwgen.rounding import NEAREST, Rounding
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,11 @@ class Trunc(QuantizedOp):
     out_zero_point: Tensor
     rounding: Rounding = Rounding.FLOOR
     clips: bool = True
+
+    quantizes = True
+
+    def rounded(self, mode: Rounding) -> Trunc:
+        return replace(self, rounding=mode) if self.rounding in NEAREST else self
 
     def fold(self, view: View, site: Site) -> View:
         quantizer = TruncQuantizer(self.type, Tensor(self.scale.fractions()), Tensor(self.zero_point.fractions()),

@@ -235,7 +235,7 @@ def rounding(x: Array, mode: Rounding) -> Array:
     """float32 to whole float32, as the exporting frameworks compute the mode."""
     half = np.float32(0.5)
     rules: dict[Rounding, Callable[[], Array]] = {
-        Rounding.HALF_EVEN: lambda: np.round(x), Rounding.HALF_UP: lambda: np.floor(x + half),
+        Rounding.HALF_EVEN: lambda: np.round(x), Rounding.HALF_UP: lambda: np.floor(x) + (x - np.floor(x) >= half),
         Rounding.HALF_AWAY: lambda: np.sign(x) * np.floor(np.abs(x) + half),
         Rounding.HALF_TOWARD_ZERO: lambda: np.sign(x) * np.ceil(np.abs(x) - half),
         Rounding.FLOOR: lambda: np.floor(x), Rounding.CEIL: lambda: np.ceil(x),

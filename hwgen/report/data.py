@@ -113,6 +113,7 @@ def _options(session: Session) -> dict[str, Any]:
         "fps": target.fps, "folding": target.folding.name if target.folding else None, "frames": options.frames,
         "inputs": {name or "": path.name for name, path in options.inputs.items()}, "seed": options.seed,
         "check": options.check, "allow_oversize": target.allow_oversize, "dialect": imports.dialect,
+        "rounding": imports.rounding,
         "input_types": {name or "": {"type": str(kind), "scale": str(scale)}
                         for name, (kind, scale) in imports.input_types.items()},
         "input_shapes": {name or "": list(shape) for name, shape in imports.input_shapes.items()},

@@ -47,7 +47,8 @@ REPORT: Form = {
     "clock_mhz": (int, float), "backend": str,
     "options": {
         "fps": (int, float, _NULL), "folding": (str, _NULL), "frames": _COUNT, "inputs": Keyed(str), "seed": int,
-        "check": bool, "allow_oversize": bool, "dialect": str, "input_types": Keyed({"type": str, "scale": str}),
+        "check": bool, "allow_oversize": bool, "dialect": str, "rounding": str,
+        "input_types": Keyed({"type": str, "scale": str}),
         "input_shapes": Keyed([int]),
     },
     "stages": Keyed(str),
