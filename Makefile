@@ -20,9 +20,8 @@ $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.test: requirements/test.txt requirements/headers.txt $(VENV)/.demo
+$(VENV)/.test: requirements/test.txt requirements/qat.txt requirements/targets.txt $(VENV)/.demo
 	$(PIP) install -r requirements/test.txt
-	$(PIP) install --no-deps -r requirements/headers.txt
 	@touch $@
 
 env: $(VENV)/.test  ## make .venv with everything but torch

@@ -28,9 +28,13 @@ def need(package: str, target: str) -> Any:
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        raise HwgenError("no-package", target, f"running it needs the package {package}",
-                         f"Install it: pip install {package.split('.')[0]}.",
-                         exit_code=Exit.STAGE_UNAVAILABLE) from error
+        raise missing(package, target, package.split(".")[0]) from error
+
+
+def missing(package: str, target: str, distribution: str) -> HwgenError:
+    """The error of a module that is not there; distribution: its name for pip."""
+    return HwgenError("no-package", target, f"running it needs the package {package}",
+                      f"Install it: pip install {distribution}.", exit_code=Exit.STAGE_UNAVAILABLE)
 
 
 def onnxruntime(model: ModelProto, inputs: Mapping[str, Array], tensors: Iterable[str] = (), *,
