@@ -123,7 +123,7 @@ def run_model(model: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], ac
 @hwgen.command("export")
 @click.argument("model", type=FILE)
 @click.option("--to", "target", metavar="TARGET", required=True,
-              help="qonnx, qdq, qop or finn: see docs/targets.md.")
+              help="qonnx, qdq, qop, tvm, pytorch or finn: see docs/targets.md.")
 @click.option("--out", type=FILE, metavar="PATH", required=True, help="The file or folder to write.")
 @click.option("--run", "execute", is_flag=True, help="Run it in the target's own runtime and compare the outputs.")
 @click.option("--input", "inputs", metavar="[NAME=]X.npy", multiple=True,

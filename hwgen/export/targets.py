@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwgen.emit.staging import staged
 from hwgen.errors import HwgenError
-from hwgen.export import finn, onnx_files, qdq, qonnx, qop, tvm
+from hwgen.export import finn, onnx_files, pytorch, qdq, qonnx, qop, tvm
 from hwgen.export.engines import version
 from hwgen.export.written import ExportOptions, Written
 from hwgen.frontend import Imported, ImportOptions
@@ -56,6 +56,7 @@ TARGETS: Mapping[str, ExportTarget] = {target.name: target for target in (
     ExportTarget("qop", "onnxruntime", ("onnxruntime",),
                  lambda graph, options: onnx_files.for_onnxruntime(qop.export(integers_of(graph)))),
     ExportTarget("tvm", "TVM", ("apache-tvm",), lambda graph, options: tvm.written(qdq.export(integers_of(graph)))),
+    ExportTarget("pytorch", "PyTorch", ("torch",), lambda graph, options: pytorch.written(integers_of(graph))),
     ExportTarget("finn", "FINN", ("qonnx",),
                  lambda graph, options: onnx_files.for_qonnx(finn.export(integers_of(graph)))))}
 

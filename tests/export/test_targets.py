@@ -32,7 +32,7 @@ from tests.networks import quant
 DIGITS, IMAGES = (str(ROOT / "examples" / name) for name in ("digits_mlp.onnx", "digits_mlp_inputs.npy"))
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [name for name in TARGETS if name != "pytorch"])
 def test_export_writes_a_checked_model(target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "deep" / "m.onnx"
     assert run(["export", DIGITS, "--to", target, "--out", str(out)]) == 0
