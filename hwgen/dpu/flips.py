@@ -1,4 +1,4 @@
-"""Where a DPU's rounding and constants change what training computed: counted layer by layer on real or random frames."""
+"""Where a DPU's rounding and constants change what training computed, counted layer by layer."""
 
 from __future__ import annotations
 
@@ -36,17 +36,22 @@ def flips(trained: DpuNetwork, fitted: DpuNetwork, inputs: Mapping[str, Array]) 
             continue
         sources = [_moved(want[name], trained, fitted, name) for name in layer.inputs]
         alone = layer.run(sources, fitted.positions_in(layer), arithmetic.Rounding.HALF_UP)
-        counts = [_different(want[layer.output], made, trained, fitted, layer) for made in (chained[layer.output], alone)]
+        counts = [_different(want[layer.output], made, trained, fitted, layer)
+                  for made in (chained[layer.output], alone)]
         found.append(Flips(layer.name, alone.size, *counts))
     return tuple(found)
 
 
 def training_values(network: DpuNetwork, integers: Mapping[str, Array]) -> dict[str, Array]:
-    """Every value of the network as training has it: its quantizers' integers, and what is moved or compared of them."""
+    """Every value as training has it: its quantizers' integers, and what is moved or compared of them.
+
+    The layer before a pool that stands between it and its quantizer has no integers in training: there they are those
+    of the DPU's layer, with ties to even.
+    """
     values = {entry.value: integers[entry.value].reshape(-1, *entry.shape) for entry in network.entries}
     for layer in network.layers:
         known = integers.get(layer.output)
-        values[layer.output] = known.reshape(-1, *layer.shape) if known is not None and not layer.tied else layer.run(
+        values[layer.output] = known.reshape(-1, *layer.shape) if known is not None else layer.run(
             [values[name] for name in layer.inputs], network.positions_in(layer), arithmetic.Rounding.HALF_EVEN)
     return values
 

@@ -117,9 +117,15 @@ def _changes(network: DpuNetwork, layer: Layer) -> Iterator[_Change]:
 
 
 def _moved(network: DpuNetwork, value: str, after: int, rule: str) -> _Change:
-    owner = next((layer.name for layer in network.layers if layer.output == value), None) or next(
-        entry.name for entry in network.entries if entry.value == value)
-    return _Change(Adjustment(owner, "output", network.positions[value], after, rule), value)
+    return _Change(Adjustment(_rounder(network, value), "output", network.positions[value], after, rule), value)
+
+
+def _rounder(network: DpuNetwork, value: str) -> str:
+    """The name of the layer or entry that rounds a value to its position."""
+    maker = next((layer for layer in network.layers if layer.output == value), None)
+    if maker is None:
+        return next(entry.name for entry in network.entries if entry.value == value)
+    return _rounder(network, maker.inputs[0]) if maker.tied else maker.name
 
 
 def _own(layer: Weighted, what: str, after: int, rule: str) -> _Change:

@@ -1,0 +1,167 @@
+"""What a DPU's compiler takes: positions are moved and said, kernels are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from hwgen.dpu.arch import ARCHITECTURES, architecture
+from hwgen.dpu.layers import Weighted
+from hwgen.dpu.limits import CUT, READ, fitted
+from hwgen.dpu.network import DpuNetwork
+from hwgen.dpu.read import read
+from hwgen.errors import HwgenError
+from hwgen.exact.convolution import Geometry
+from hwgen.ir.tensor import Tensor
+from hwgen.ops import quantized as q
+from hwgen.ops import quantized_maps as maps
+from tests.dpu.networks import Net, conv, dense, hard_sigmoid, hard_swish, int8
+
+RNG = np.random.default_rng(0)
+B4096 = architecture("DPUCZDX8G_ISA1_B4096")
+
+
+def fit(make: Callable[[Net], object], shape: tuple[int, ...] = (2,),
+        position: int = 5) -> tuple[DpuNetwork, list[str]]:
+    net = Net(shape, position)
+    make(net)
+    network, adjustments = fitted(read(net.build()), B4096)
+    return network, [str(adjustment) for adjustment in adjustments]
+
+
+def layer(position: int, weights: list[int], bias: list[float] | None = None) -> q.Dense:
+    return q.Dense(Tensor(np.array([weights])), Tensor(2.0**-position), Tensor(0),
+                   None if bias is None else Tensor(np.array(bias)))
+
+
+def branches(net: Net, *positions: int) -> list[str]:
+    source, made = net.last, []
+    for position in positions:
+        net.last = source
+        made.append(net.chain([dense(RNG, 2, 2, bias=None), int8(position)]))
+    return made
+
+
+def joined(net: Net, a: int, b: int, out: int) -> None:
+    first, second = branches(net, a, b)
+    net.last = first
+    net.add(maps.Join(), second)
+    net.add(int8(out))
+
+
+def concatenated(net: Net, a: int, b: int) -> None:
+    source, made = net.last, []
+    for position in (a, b):
+        net.last = source
+        made.append(net.chain([conv(RNG, 1, 1, Geometry((1, 1)), bias=None), int8(position), q.Relu()]))
+    net.last = made[0]
+    net.add(maps.Concat(), made[1])
+    net.chain([conv(RNG, 2, 1, Geometry((1, 1)), bias=None), int8(3)])
+
+
+def gated(position: int, out: int) -> Callable[[Net], object]:
+    return lambda net: net.chain([dense(RNG, 2, 2, bias=None), int8(position), *hard_sigmoid(), int8(out)])
+
+
+def swished(net: Net) -> None:
+    net.chain([dense(RNG, 2, 2, bias=None), int8(2)])
+    hard_swish(net)
+    net.add(int8(12))
+
+
+MOVED: dict[str, tuple[Callable[[Net], object], list[str]]] = {
+    "nothing": (lambda net: net.chain([layer(7, [3, 4]), int8(3)]), []),
+    "shift_cut below 0": (lambda net: net.chain([layer(1, [3, 4]), int8(9)]),
+                          ["dense1: fix position of its output 9 -> 6 (shift_cut 0 to 16)"]),
+    "shift_cut above 16": (lambda net: net.chain([layer(12, [3, 4]), int8(-2)]),
+                           ["dense1: fix position of its weights 12 -> 9 (shift_cut 0 to 16)"]),
+    "fine weights": (lambda net: net.chain([layer(14, [3, 4]), int8(3)]),
+                     ["dense1: fix position of its weights 14 -> 12 (at most 12)"]),
+    "fine outputs": (lambda net: net.chain([layer(9, [3, 4]), int8(13)]),
+                     ["dense1: fix position of its output 13 -> 12 (at most 12)"]),
+    "a bias below the accumulator": (lambda net: net.chain([layer(1, [3, 4], [2.0**-12]), int8(5)]), []),
+    "a bias far below": (lambda net: net.chain([layer(9, [3, 4], [2.0**-15]), int8(3)]),
+                         ["dense1: fix position of its bias 15 -> 12 (at most 12)"]),
+    "a coarse bias": (lambda net: net.chain([layer(12, [3, 4], [64.0]), int8(3)]),
+                      ["dense1: fix position of its weights 12 -> 11 (shift_bias -2 to 16)"]),
+    "a bias before LeakyRelu": (
+        lambda net: net.chain([layer(1, [3, 4], [2.0**-12]), q.LeakyRelu(Tensor(0.1)), int8(5)]),
+        ["dense1: fix position of its bias 12 -> 6 (shift_bias 0 to 16)"]),
+    "shift_read": (lambda net: joined(net, 1, 10, 2),
+                   ["dense3: fix position of its output 10 -> 8 (shift_read 0 to 7)"]),
+    "shift_write": (lambda net: joined(net, -3, 0, 6),
+                    ["join5: fix position of its output 6 -> 4 (shift_write -7 to 25)"]),
+    "hard sigmoid": (gated(-1, 5), ["dense1: fix position of its output -1 -> 0 (input of hsigmoid 0 to 15)",
+                                    "div5: fix position of its output 5 -> 7 (output of hsigmoid 7 to 14)"]),
+    "hard swish": (swished, ["product6: fix position of its output 12 -> 9 (output of hswish -6 to 9)"])}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_positions_are_moved_and_said(name: str) -> None:
+    make, texts = MOVED[name]
+    network, found = fit(make)
+    assert found == texts
+    for item in network.layers:
+        shifts = network.shifts(item)
+        assert not isinstance(item, Weighted) or shifts["shift_cut"] in CUT
+        assert shifts.get("shift_read", 0) in READ
+
+
+def test_a_concatenation_moves_what_its_inputs_are_made_of() -> None:
+    """Through the ReLU, to the layer that rounds."""
+    network, found = fit(lambda net: concatenated(net, 6, 3), (1, 2, 2))
+    assert found == ["conv1: fix position of its output 6 -> 3 (a concatenation has one position)"]
+    assert {network.positions[name] for item in network.layers[:-1] for name in (item.output,)} == {3}
+
+
+def test_weights_and_biases_round_half_away_from_zero() -> None:
+    network, _ = fit(lambda net: net.chain([layer(15, [12, -12]), int8(3)]))
+    (made,) = network.layers
+    assert isinstance(made, Weighted)
+    assert made.weight.array.tolist() == [[2, -2]]
+
+
+@pytest.mark.parametrize(("make", "text"), [
+    (lambda net: net.chain([conv(RNG, 1, 1, Geometry((17, 1))), int8(3)]),
+     "dpu-limit: conv1: its kernel is 17x1, the DPU has 1 to 16. Use another layer, or another architecture than "
+     "DPUCZDX8G_ISA1_B4096."),
+    (lambda net: net.chain([conv(RNG, 1, 1, Geometry((3, 3), (9, 1))), int8(3)]),
+     "dpu-limit: conv1: its stride is 9x1, the DPU has 1 to 8. Use another layer, or another architecture than "
+     "DPUCZDX8G_ISA1_B4096."),
+    (lambda net: net.chain([conv(RNG, 1, 1, Geometry((3, 3), pads=(16, 0, 0, 0))), int8(3)]),
+     "dpu-limit: conv1: its border is 16, the DPU has 0 to 15. Use another layer, or another architecture than "
+     "DPUCZDX8G_ISA1_B4096.")])
+def test_kernels_beyond_the_architecture(make: Callable[[Net], object], text: str) -> None:
+    with pytest.raises(HwgenError) as caught:
+        fit(make, (1, 24, 24))
+    assert str(caught.value) == text
+
+
+def test_the_weights_of_a_layer_fit_a_bank() -> None:
+    net = Net((40000,))
+    net.chain([dense(RNG, 40000, 1, bias=None), int8(3)])
+    network = read(net.build())
+    with pytest.raises(HwgenError, match="take 2500 rows of a memory bank, the DPU has 2048"):
+        fitted(network, B4096)
+
+
+def test_depthwise_kernels_are_the_alus() -> None:
+    network, found = fit(lambda net: net.chain([maps.MaxPool(Geometry((20, 20))),
+                                                conv(RNG, 2, 2, Geometry((20, 20), pads=(16, 16, 0, 0)), groups=2),
+                                                int8(3)]), (2, 24, 24))
+    assert not found and network.layers[0].shape == (2, 5, 5)
+
+
+def test_architectures_by_name() -> None:
+    """Fingerprints of DPUCZDX8G, ISA 1, and the operations in their names."""
+    assert [f"{a.fingerprint:#x}" for a in ARCHITECTURES.values()] == [
+        "0x101000056010200", "0x101000056010201", "0x101000056010402", "0x101000056010203", "0x101000056010404",
+        "0x101000056010405", "0x101000056010406", "0x101000056010407"]
+    assert all(a.name.endswith(f"_B{a.operations}") for a in ARCHITECTURES.values())
+    assert architecture(None) is B4096
+    with pytest.raises(HwgenError) as caught:
+        architecture("DPUCZDX8G_ISA1_B4097")
+    assert str(caught.value).startswith("unknown-arch: DPUCZDX8G_ISA1_B4097: there is no DPU of this name. Did you "
+                                        "mean DPUCZDX8G_ISA1_B4096? The DPUs are: DPUCZDX8G_ISA1_B512, ")

@@ -1,0 +1,180 @@
+"""What a DPU does not have is refused by the layer's name, and all layers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from hwgen.dpu.arithmetic import Activation
+from hwgen.dpu.layers import Curve, MaxPool, Sum, Weighted
+from hwgen.dpu.read import FIXED_POINT, read
+from hwgen.errors import HwgenError
+from hwgen.exact.convolution import Geometry
+from hwgen.ir.tensor import Tensor
+from hwgen.ir.types import IntType
+from hwgen.ops import quantized as q
+from hwgen.ops import quantized_layout as moves
+from hwgen.ops import quantized_maps as maps
+from hwgen.ops.quantized_curves import Curve as CurveOp
+from hwgen.ops.quantized_curves import Product
+from tests.dpu.networks import Net, conv, dense, hard_sigmoid, hard_swish, int8
+
+RNG = np.random.default_rng(0)
+K3 = Geometry((3, 3))
+
+
+def refused(make: Callable[[Net], object], shape: tuple[int, ...] = (2, 6, 6), position: int | None = 5) -> str:
+    net = Net(shape, position)
+    make(net)
+    with pytest.raises(HwgenError) as caught:
+        read(net.build())
+    return str(caught.value)
+
+
+def weights(**changes: Tensor) -> q.Dense:
+    parts = {"weight": Tensor(np.array([[1, 2], [3, 4]])), "scale": Tensor(0.5), "zero_point": Tensor(0), **changes}
+    return q.Dense(**parts)
+
+
+CASES: dict[str, tuple[Callable[[Net], object], str]] = {
+    "unsigned": (lambda net: net.chain([dense(RNG, 2, 2), int8(3, IntType(0, 255))]),
+                 f"dpu-bits: quant2: its type is uint8, a DPU computes with int8. {FIXED_POINT}"),
+    "four bits": (lambda net: net.chain([dense(RNG, 2, 2), int8(3, IntType(-8, 7))]),
+                  f"dpu-bits: quant2: its type is int4, a DPU computes with int8. {FIXED_POINT}"),
+    "zero point": (lambda net: net.chain([dense(RNG, 2, 2), int8(3, zero=1)]),
+                   f"dpu-zero-point: quant2: a DPU has no zero points. {FIXED_POINT}"),
+    "scale": (lambda net: net.chain([dense(RNG, 2, 2), q.Quant(Tensor(0.3), Tensor(0.0), IntType(-128, 127))]),
+              f"dpu-scale: quant2: its scale, 0.3, is no power of two. {FIXED_POINT}"),
+    "per channel": (lambda net: net.chain([weights(scale=Tensor(np.array([[0.5], [0.25]]))), int8(3)]),
+                    "dpu-scale: dense1: the scale of its weights differs from channel to channel, a DPU has one a "
+                    f"layer. {FIXED_POINT}"),
+    "weight zero point": (lambda net: net.chain([weights(zero_point=Tensor(1)), int8(3)]),
+                          f"dpu-zero-point: dense1: its weights have a zero point. {FIXED_POINT}"),
+    "wide weights": (lambda net: net.chain([weights(weight=Tensor(np.array([[200, 0], [0, 0]]))), int8(3)]),
+                     f"dpu-bits: dense1: its weights go from 0 to 200, a DPU has int8. {FIXED_POINT}"),
+    "wide bias": (lambda net: net.chain([weights(bias=Tensor(np.array([1.0, 2.0**-9]))), int8(3)]),
+                  f"dpu-bits: dense1: its bias has more than 8 bits, a DPU has int8. {FIXED_POINT}"),
+    "float weights": (lambda net: net.chain([weights(weight=Tensor(np.array([[0.1, 0.2]]))), int8(3)]),
+                      f"dpu-quantizer: dense1: its weights are not quantized. {FIXED_POINT}"),
+    "no output quantizer": (lambda net: net.chain([dense(RNG, 2, 2)]),
+                            "dpu-quantizer: dense1: no quantizer rounds its output to int8. Quantize the output of "
+                            f"every layer. {FIXED_POINT}"),
+    "two layers, one quantizer": (lambda net: net.chain([dense(RNG, 2, 2), dense(RNG, 2, 2), int8(3)]),
+                                  "dpu-quantizer: dense1: no quantizer rounds its output to int8. Quantize the output "
+                                  f"of every layer. {FIXED_POINT}"),
+    "two quantizers": (lambda net: net.chain([dense(RNG, 2, 2), int8(3), q.Relu(), int8(4)]),
+                       "dpu-quantizer: quant4: it rounds numbers again that another quantizer has rounded to another "
+                       "scale. Quantize each layer's output once."),
+    "slope": (lambda net: net.chain([q.LeakyRelu(Tensor(0.2)), int8(3)]),
+              "dpu-layer: leakyrelu1: its slope is neither 0.1 nor 26/256, the only one of a DPU. Use a slope of 0.1."),
+    "batch norm": (lambda net: net.chain([dense(RNG, 2, 2), q.BatchNorm(*[Tensor(np.ones(2))] * 4, 1e-5), int8(3)]),
+                   "dpu-layer: batchnorm2: a DPU has no BatchNorm. Replace it, or let the host compute it behind the "
+                   "last layer."),
+    "gelu": (lambda net: net.chain([CurveOp("sigmoid"), int8(3)]),
+             "dpu-layer: sigmoid1: a DPU has no Sigmoid. Replace it, or let the host compute it behind the last "
+             "layer."),
+    "a clip": (lambda net: net.chain([q.Clip(-1.0, 1.0), dense(RNG, 2, 2), int8(3)]),
+               "dpu-layer: clip1: a DPU does not clip to -1.0 and 1.0. Use ReLU or ReLU6."),
+    "another gate": (lambda net: net.chain([q.Elementwise("mul", Tensor(0.2)), q.Elementwise("add", Tensor(0.5)),
+                                            q.Clip(0.0, 1.0), int8(7)]),
+                     "dpu-layer: clip3: a DPU has no such function of one value. Use ReLU, ReLU6, LeakyReLU with a "
+                     "slope of 0.1, hard sigmoid or hard swish."),
+    "a scale before the quantizer": (
+        lambda net: net.chain([dense(RNG, 2, 2), q.Elementwise("mul", Tensor(0.2)), int8(7)]),
+        "dpu-layer: mul2: it computes with constants before the quantizer. Merge it into the layer before it "
+        "(hwgen.nn.quantize does so with BatchNorm)."),
+    "a square": (lambda net: net.add(Product(), net.last),
+                 "dpu-layer: product1: a DPU multiplies a value by its own hard sigmoid only. Use hard swish."),
+    "nothing": (lambda net: net.chain([q.Softmax()]), "dpu-layer: net: it has no layer that a DPU computes. Export "
+                "another one.")}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_refusals_of_vectors(name: str) -> None:
+    make, text = CASES[name]
+    assert refused(make, (2,)) == text
+
+
+MAPS: dict[str, tuple[Callable[[Net], object], str]] = {
+    "groups": (lambda net: net.chain([conv(RNG, 4, 4, K3, groups=2), int8(3)]),
+               "dpu-layer: conv1: a DPU has no convolution of 2 groups. Use one group, or one a channel."),
+    "border": (lambda net: net.chain([moves.ConstantPad((1, 1, 1, 1), Tensor(1.0)), conv(RNG, 4, 2, K3), int8(3)]),
+               "dpu-layer: constantpad1: its border is not zero. Pad with zeros."),
+    "difference": (lambda net: net.add(maps.Join(subtract=True), "v0"),
+                   "dpu-layer: join1: it subtracts. Add, with the weights before it negated."),
+    "product over an axis": (lambda net: net.chain([dense(RNG, 6, 2), int8(3)]),
+                             "dpu-layer: dense1: it is a product over the last axis of a map. Flatten the map before "
+                             "it."),
+    "transpose": (lambda net: net.chain([q.Transpose((0, 2, 1)), conv(RNG, 4, 2, K3), int8(3)]),
+                  "dpu-layer: transpose1: a DPU has no Transpose. Replace it, or let the host compute it behind the "
+                  "last layer.")}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_refusals_of_maps(name: str) -> None:
+    make, text = MAPS[name]
+    assert refused(make, (4, 6, 6)) == text
+
+
+def test_an_input_without_quantizer() -> None:
+    assert refused(lambda net: net.chain([dense(RNG, 2, 2), int8(3)]), (2,), None).startswith(
+        "dpu-layer: net: it has no layer that a DPU computes")
+
+
+def test_all_layers_are_named_at_once() -> None:
+    def make(net: Net) -> None:
+        source = net.last
+        net.chain([dense(RNG, 2, 2), int8(3, IntType(-8, 7))])
+        net.last = source
+        net.chain([dense(RNG, 2, 2), int8(3, IntType(-8, 7))])
+        net.last = source
+        net.chain([q.LeakyRelu(Tensor(0.3)), int8(2)])
+
+    net = Net((2,))
+    make(net)
+    with pytest.raises(HwgenError) as caught:
+        read(net.build("v2", "v4", "v6"))
+    assert str(caught.value).startswith("dpu-bits: quant2, quant4: its type is int4, a DPU computes with int8; "
+                                        "leakyrelu5: its slope")
+
+
+def test_activations_before_the_quantizer_belong_to_the_layer() -> None:
+    net = Net((2, 6, 6))
+    source = net.chain([conv(RNG, 2, 3, K3), q.Relu(), maps.MaxPool(Geometry((2, 2), (2, 2))), int8(3)])
+    net.add(conv(RNG, 3, 3, Geometry((1, 1))))
+    net.chain([q.LeakyRelu(Tensor(26 / 256)), int8(4)])
+    net.add(maps.Join(), source)
+    net.chain([q.Clip(0.0, 6.0), int8(2)])
+    hard_swish(net)
+    net.add(int8(3))
+    net.chain([*hard_sigmoid(), int8(7), q.Softmax()])
+    first, pool, second, total, swish, gate = read(net.build()).layers
+    assert isinstance(first, Weighted) and first.activation is Activation.RELU and isinstance(pool, MaxPool)
+    assert isinstance(second, Weighted) and second.activation is Activation.LEAKY_RELU
+    assert isinstance(total, Sum) and total.activation is Activation.RELU6
+    assert isinstance(swish, Curve) and swish.activation is Activation.HARD_SWISH
+    assert isinstance(gate, Curve) and gate.activation is Activation.HARD_SIGMOID
+    assert [first.position, pool.position, second.position, total.position, swish.position, gate.position] == [
+        3, 3, 4, 2, 3, 7]
+
+
+@pytest.mark.parametrize(("bias", "position", "integers"), [
+    ([1.0, -0.5], 6, [64, -32]), ([0.0, 0.0], 6, [0, 0]), ([-2.0, 1.0], 6, [-128, 64]), ([2.0**-7, 0.0], 7, [1, 0]),
+    ([64.0, 1.0], 0, [64, 1]), ([2.0**-12, 0.0], 12, [1, 0])])
+def test_the_position_of_a_bias(bias: list[float], position: int, integers: list[int]) -> None:
+    """The finest that holds it, but not beyond the accumulator's grid, 6 here, unless it needs that."""
+    net = Net((2,))
+    net.chain([weights(bias=Tensor(np.array(bias))), int8(3)])
+    (layer,) = read(net.build()).layers
+    assert isinstance(layer, Weighted) and layer.bias is not None
+    assert (layer.bias_position, layer.bias.array.tolist()) == (position, integers)
+
+
+def test_host_ops_before_and_behind_stay_the_hosts() -> None:
+    net = Net((4,), None)
+    net.chain([q.Elementwise("mul", Tensor(2.0)), int8(5), dense(RNG, 4, 3), int8(2), q.Softmax()])
+    network = read(net.build())
+    assert [node.op.label for node in (*network.head, *network.tail)] == ["Mul", "Softmax"]
+    assert network.entries[0].port == "x" and len(network.as_graph().nodes) == 5
