@@ -26,7 +26,10 @@ NOTE = ("A template. vai_q_pytorch checks names and graph_md5 against its own tr
 
 
 def files(network: DpuNetwork, arch: Architecture, values: Mapping[str, Array]) -> dict[str, bytes]:
-    """Bytes by path below the folder. values: (frames, *shape) int8 numbers by value; the first frame is dumped."""
+    """Bytes by path below the folder. values: (frames, *shape) int8 numbers by value; the first frame is dumped.
+
+    HwgenError: "dpu-layer" where a layer cannot be written.
+    """
     labels = Labels(network)
     dumps = _dumps(network, labels)
     texts: dict[str, DataclassInstance] = {

@@ -2,7 +2,7 @@
 
 No Xilinx tool has read one that hwgen wrote: the format and the ops are those of XIR's sources (Vitis AI,
 src/vai_runtime/xir: graph/serialize_v2.cpp, op/built_in_ops.cpp, op/shape_inference.cpp), the pattern of ops that of
-vai_q_pytorch (nndct_shared/compile/xop_creator.py and xgraph.py).
+vai_q_pytorch (nndct_shared/compile/xop_creator.py and xgraph.py). Netron decodes it.
 
 Numbers are reals. An op `fix` rounds them to int8 at a position, and stays where it changes nothing: behind the input,
 behind weights and biases, and behind every layer but a reshape. The DPU's constants are there as a `mul`: behind an
@@ -23,6 +23,7 @@ from hwgen.dpu import layers as dpu
 from hwgen.dpu.arithmetic import GATE_POSITION, LEAKY_SLOPE, SIXTH, Activation
 from hwgen.dpu.layers import Shape, step_at
 from hwgen.dpu.network import DpuNetwork
+from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.export.dpu_names import Labels, shapes_of
 from hwgen.export.pyxir import BITS, covers
@@ -154,7 +155,7 @@ def ops(network: DpuNetwork, labels: Labels) -> list[Op]:
 
 
 def serialized(network: DpuNetwork, labels: Labels) -> bytes:
-    """The file."""
+    """The file. HwgenError: "dpu-layer" where XIR has no attribute for what a layer does."""
     graph, found = message("Graph"), ops(network, labels)
     graph.graph_name = labels.graph
     for op in found:
@@ -234,6 +235,8 @@ def _max_pool(graph: Graph, layer: dpu.MaxPool, inputs: Sequence[str]) -> str:
 
 
 def _pool(graph: Graph, layer: dpu.AveragePool | dpu.MaxPool) -> dict[str, Attribute]:
+    if layer.geometry.dilation != (1, 1):
+        raise HwgenError("dpu-layer", layer.name, "a DPU has no pools with a dilation", "Use a pool without one.")
     return _window(layer.geometry) | {"global": covers(layer.geometry, graph.shapes[layer.inputs[0]])}
 
 
