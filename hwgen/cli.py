@@ -123,22 +123,23 @@ def run_model(model: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], ac
 @hwgen.command("export")
 @click.argument("model", type=FILE)
 @click.option("--to", "target", metavar="TARGET", required=True,
-              help="qonnx, qdq, qop, tvm, pytorch or finn: see docs/targets.md.")
-@click.option("--out", type=FILE, metavar="PATH", required=True, help="The file or folder to write.")
+              help="qonnx, qdq, qop, pytorch, tvm, finn or dpu: see docs/targets.md.")
+@click.option("--out", type=FILE, metavar="PATH", help="The file or folder to write; default: build/MODEL-TARGET.")
+@click.option("--arch", metavar="NAME", help="Of a DPU; default: DPUCZDX8G_ISA1_B4096.")
 @click.option("--run", "execute", is_flag=True, help="Run it in the target's own runtime and compare the outputs.")
 @click.option("--input", "inputs", metavar="[NAME=]X.npy", multiple=True,
-              help="Inputs for --run, batch first; default: random ones.")
+              help="Inputs for --run and for a DPU's integers, batch first; default: random ones.")
 @seed_flag
 @import_flags
 @debug_flag
-def export(model: Path, target: str, out: Path, execute: bool, inputs: tuple[str, ...], seed: int,
-           imports: ImportOptions) -> int:
+def export(model: Path, target: str, out: Path | None, arch: str | None, execute: bool, inputs: tuple[str, ...],
+           seed: int, imports: ImportOptions) -> int:
     """Write MODEL for another tool, with the same integers; and which form each layer got."""
     from hwgen.export.command import ExportCommand, export_model
     from hwgen.export.written import ExportOptions
     from hwgen.report.console import Console
 
-    options = ExportOptions(inputs=files(inputs), seed=seed)
+    options = ExportOptions(arch, files(inputs), seed)
     return int(export_model(ExportCommand(model, target, out, imports, execute, options), Console()))
 
 

@@ -12,6 +12,7 @@ from hwgen.dpu.layers import Layer
 from hwgen.dpu.network import DpuNetwork
 from hwgen.ir.tensor import Array
 from hwgen.reference import exact
+from hwgen.rounding import Rounding
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def flips(trained: DpuNetwork, fitted: DpuNetwork, inputs: Mapping[str, Array]) 
         if layer.tied:
             continue
         sources = [_moved(want[name], trained, fitted, name) for name in layer.inputs]
-        alone = layer.run(sources, fitted.positions_in(layer), arithmetic.Rounding.HALF_UP)
+        alone = layer.run(sources, fitted.positions_in(layer), Rounding.HALF_UP)
         counts = [_different(want[layer.output], made, trained, fitted, layer)
                   for made in (chained[layer.output], alone)]
         found.append(Flips(layer.name, alone.size, *counts))
@@ -52,7 +53,7 @@ def training_values(network: DpuNetwork, integers: Mapping[str, Array]) -> dict[
     for layer in network.layers:
         known = integers.get(layer.output)
         values[layer.output] = known.reshape(-1, *layer.shape) if known is not None else layer.run(
-            [values[name] for name in layer.inputs], network.positions_in(layer), arithmetic.Rounding.HALF_EVEN)
+            [values[name] for name in layer.inputs], network.positions_in(layer), Rounding.HALF_EVEN)
     return values
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ from hwgen.ops import quantized_maps as maps
 from hwgen.ops.quantized_curves import Product
 from hwgen.passes.canonicalise import canonicalise
 
+SHOWN = 12
+"""Most further refusals in one message."""
 MAX_BIAS_POSITION = 12
 FIXED_POINT = "Train with the quantizers of hwgen.nn.quant whose names end in FixedPoint or FixedPointInternalScaling."
 SLOPES = (Fraction(LEAKY_SLOPE[0], 1 << LEAKY_SLOPE[1]), Fraction(float(np.float32(0.1))), Fraction(0.1))
@@ -72,6 +74,7 @@ class Broken:
     """What a refused layer would have made."""
 
 
+Made = TypeVar("Made")
 State = Host | Fixed | Pending | Gate | Broken
 
 
@@ -101,16 +104,26 @@ class Reader:
         self.states.update({name: Host() for name in self.graph.inputs})
 
     def node(self, node: Node) -> None:
-        """Read one node; a refusal is kept, and what depends on it is left out."""
+        """Read one node; a refusal is kept, and the walk goes on behind the next quantizer."""
         states = [self.states[name] for name in node.inputs]
         if any(isinstance(state, Broken) for state in states):
-            self.states[node.outputs[0]] = Broken()
-            return
+            self.states[node.outputs[0]] = self._resumed(node)
+        else:
+            self.states[node.outputs[0]] = self.noted(lambda: self._state(node, states), Broken())
+
+    def _resumed(self, node: Node) -> State:
+        op, value = node.op, self.graph.values[node.outputs[0]]
+        if not isinstance(op, q.Quant):
+            return Broken()
+        return self.known(value.name, as_map(value.shape), self.noted(lambda: position_of(node, op), 0))
+
+    def noted(self, make: Callable[[], Made], default: Made) -> Made:
+        """What is made, or the default after a refusal is kept: the network is refused at the end."""
         try:
-            self.states[node.outputs[0]] = self._state(node, states)
+            return make()
         except HwgenError as error:
             self.errors.append(error)
-            self.states[node.outputs[0]] = Broken()
+            return default
 
     def _state(self, node: Node, states: Sequence[State]) -> State:
         if isinstance(node.op, q.Softmax | q.TopK) or any(isinstance(s, Host) and s.behind for s in states):
@@ -138,7 +151,7 @@ class Reader:
         return state.layer.name if isinstance(state, Pending) else name
 
     def _entry(self, node: Node, op: q.Quant) -> Fixed:
-        position = position_of(node, op)
+        position = self.noted(lambda: position_of(node, op), 0)
         value, source = node.outputs[0], self.graph.values[node.inputs[0]]
         port = self._port(node.inputs[0])
         self.entries.append(Entry(node.name, port, value, as_map(source.shape), position))
@@ -197,8 +210,9 @@ def joined(errors: Sequence[HwgenError]) -> HwgenError:
     """The first error, of all places where the same is wrong; other things that are wrong are named behind it."""
     first = errors[0]
     same = [e.where for e in errors if (e.code, e.why) == (first.code, first.why)]
-    others = [f"{e.where}: {e.why}" for e in errors if (e.code, e.why) != (first.code, first.why)]
-    why = "; ".join([first.why, *dict.fromkeys(others)])
+    others = dict.fromkeys(f"{e.where}: {e.why}" for e in errors if (e.code, e.why) != (first.code, first.why))
+    more = [f"and {len(others) - SHOWN} more"] if len(others) > SHOWN else []
+    why = "; ".join([first.why, *list(others)[:SHOWN], *more])
     return HwgenError(first.code, ", ".join(dict.fromkeys(same)), why, first.help)
 
 
@@ -241,7 +255,7 @@ def exponent(node: Node, scale: Tensor, what: str = "its scale") -> int:
 
 
 def _quant(reader: Reader, node: Node, op: q.Quant, states: Sequence[State]) -> State:
-    position, output = position_of(node, op), node.outputs[0]
+    position, output = reader.noted(lambda: position_of(node, op), 0), node.outputs[0]
     (state,) = states
     if isinstance(state, Gate):
         activation = state.activation(node)
@@ -269,22 +283,27 @@ def _weighted(reader: Reader, node: Node, op: q.Dense | maps.Conv, states: Seque
     source = reader.fixed(node, states[0])
     if op.weight.is_float:
         raise HwgenError("dpu-quantizer", node.name, "its weights are not quantized", FIXED_POINT)
+    position = reader.noted(lambda: _weight_position(node, op), 0)
+    groups = op.groups if isinstance(op, maps.Conv) else 1
+    if groups not in (1, len(op.weight.array)) or (groups > 1 and groups != reader.shapes[source][0]):
+        raise no_counterpart(node, f"a DPU has no convolution of {groups} groups", "Use one group, or one a channel.")
+    nothing: tuple[Tensor | None, int | None] = (None, None)
+    bias, bias_position = reader.noted(lambda: _bias(node, op.bias, reader.positions[source] + position), nothing)
+    layer = Weighted(node.name, node.outputs[0], (source,), _shape(reader, node), 0, op.weight, position, bias,
+                     bias_position, op.geometry if isinstance(op, maps.Conv) else None, groups, Activation.NONE)
+    if isinstance(op, q.Dense) and len(reader.shapes[source]) != 1:
+        raise no_counterpart(node, "it is a product over the last axis of a map", "Flatten the map before it.")
+    return Pending(layer)
+
+
+def _weight_position(node: Node, op: q.Dense | maps.Conv) -> int:
+    """HwgenError: "dpu-zero-point", "dpu-bits", "dpu-scale"."""
     if np.any(op.zero_point.array != 0):
         raise HwgenError("dpu-zero-point", node.name, "its weights have a zero point", FIXED_POINT)
     low, high = int(op.weight.array.min(initial=0)), int(op.weight.array.max(initial=0))
     if low < INT8.lo or high > INT8.hi:
         raise HwgenError("dpu-bits", node.name, f"its weights go from {low} to {high}, a DPU has int8", FIXED_POINT)
-    position = exponent(node, op.scale, "the scale of its weights")
-    conv = isinstance(op, maps.Conv)
-    groups = op.groups if isinstance(op, maps.Conv) else 1
-    if groups not in (1, len(op.weight.array)) or (groups > 1 and groups != reader.shapes[source][0]):
-        raise no_counterpart(node, f"a DPU has no convolution of {groups} groups", "Use one group, or one a channel.")
-    bias, bias_position = _bias(node, op.bias, reader.positions[source] + position)
-    layer = Weighted(node.name, node.outputs[0], (source,), _shape(reader, node), 0, op.weight, position, bias,
-                     bias_position, op.geometry if isinstance(op, maps.Conv) else None, groups, Activation.NONE)
-    if not conv and len(reader.shapes[source]) != 1:
-        raise no_counterpart(node, "it is a product over the last axis of a map", "Flatten the map before it.")
-    return Pending(layer)
+    return exponent(node, op.scale, "the scale of its weights")
 
 
 def _shape(reader: Reader, node: Node) -> Shape:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hwgen.compare import difference
 from hwgen.errors import Exit
-from hwgen.export.targets import ExportTarget, export_imported, integers_of, target_named
+from hwgen.export.targets import ExportTarget, default_path, export_imported, integers_of, target_named
 from hwgen.export.written import ExportOptions, Written
 from hwgen.frontend import Imported, ImportOptions
 from hwgen.model import IntegerModel
@@ -22,11 +22,14 @@ FRAMES = 20
 
 @dataclass(frozen=True)
 class ExportCommand:
-    """What `hwgen export` is asked for. run: whether the target's own runtime executes what was written."""
+    """What `hwgen export` is asked for.
+
+    out: None for default_path(); run: whether the target's own runtime executes what was written.
+    """
 
     model: Path
     target: str
-    out: Path
+    out: Path | None
     imports: ImportOptions
     run: bool = False
     options: ExportOptions = field(default_factory=ExportOptions)
@@ -38,8 +41,9 @@ def export_model(command: ExportCommand, console: Console) -> Exit:
     imported = load_network(command.model, command.imports)
     for warning in imported.warnings:
         console.warning(warning)
-    written = export_imported(imported, target, command.out, command.options)
-    console.stage("Exported", f"{command.out} for {target.reader}; {versions_text(target)}")
+    out = command.out or default_path(command.model, target)
+    written = export_imported(imported, target, out, command.options)
+    console.stage("Exported", f"{out} for {target.reader}; {versions_text(target)}")
     for line in _lines(written):
         console.detail(line)
     for line in written.notes:
@@ -51,6 +55,8 @@ def export_model(command: ExportCommand, console: Console) -> Exit:
 
 def versions_text(target: ExportTarget) -> str:
     """`runs on onnxruntime 1.31.1`, or what is missing."""
+    if not target.runs:
+        return "no runtime of its own is to be had here: --run takes hwgen's model of it"
     installed = [f"{name} {number}" if number else f"{name}, which is not installed here"
                  for name, number in target.versions.items()]
     return f"runs on {', '.join(installed)}"
@@ -62,7 +68,7 @@ def _lines(written: Written) -> list[str]:
 
 def _executed(command: ExportCommand, imported: Imported, written: Written, target: ExportTarget,
               console: Console) -> Exit:
-    """Run it and compare its outputs with the integer model's."""
+    """Run it and compare its outputs with the integer model's; a DPU rounds in its own way, which is no failure."""
     model = IntegerModel(integers_of(imported.graph))
     ports = {port.name: port for port in model.input_ports}
     given = command.options.inputs
@@ -71,4 +77,4 @@ def _executed(command: ExportCommand, imported: Imported, written: Written, targ
     row = difference(model.output_ports, ("integer", model.predict(inputs)), (target.name, found))
     console.stage("Compared", f"with the integer model in {count(row.frames, 'frame')}: argmax equal in {row.agreed}, "
                   f"{row.mismatched} of {count(row.values, 'value')} differ, by {row.largest:.3g} at most")
-    return Exit.VERIFICATION_FAILED if row.mismatched else Exit.OK
+    return Exit.VERIFICATION_FAILED if row.mismatched and target.exact else Exit.OK

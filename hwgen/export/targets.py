@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hwgen import __version__
 from hwgen.emit.staging import staged
 from hwgen.errors import HwgenError
-from hwgen.export import finn, onnx_files, pytorch, qdq, qonnx, qop, tvm
+from hwgen.export import dpu, finn, onnx_files, pytorch, qdq, qonnx, qop, tvm
 from hwgen.export.engines import version
 from hwgen.export.written import ExportOptions, Written
 from hwgen.frontend import Imported, ImportOptions
 from hwgen.ir.graph import Graph
+from hwgen.names import Names
 from hwgen.passes.pipeline import TO_INTEGERS, lower
 from hwgen.run import write_bytes
 from hwgen.source import network_of
@@ -29,12 +31,17 @@ REPORT = "report.json"
 
 @dataclass(frozen=True)
 class ExportTarget:
-    """name; what reads it; runs: the Python distributions that execute it here; write(quantized graph, options)."""
+    """name; what reads it; runs: the Python distributions that execute it here; write(quantized graph, options).
+
+    suffix: of the file, "" for a folder. exact: whether its integers are the integer model's.
+    """
 
     name: str
     reader: str
     runs: tuple[str, ...]
     write: Callable[[Graph, ExportOptions], Written]
+    suffix: str = ".onnx"
+    exact: bool = True
 
     @property
     def versions(self) -> dict[str, str | None]:
@@ -55,10 +62,11 @@ TARGETS: Mapping[str, ExportTarget] = {target.name: target for target in (
                  lambda graph, options: onnx_files.for_onnxruntime(qdq.export(integers_of(graph)))),
     ExportTarget("qop", "onnxruntime", ("onnxruntime",),
                  lambda graph, options: onnx_files.for_onnxruntime(qop.export(integers_of(graph)))),
-    ExportTarget("tvm", "TVM", ("apache-tvm",), lambda graph, options: tvm.written(qdq.export(integers_of(graph)))),
-    ExportTarget("pytorch", "PyTorch", ("torch",), lambda graph, options: pytorch.written(integers_of(graph))),
+    ExportTarget("pytorch", "PyTorch", ("torch",), lambda graph, options: pytorch.written(integers_of(graph)), ".pt"),
+    ExportTarget("tvm", "TVM", ("apache-tvm",), lambda graph, options: tvm.written(qdq.export(integers_of(graph))), ""),
     ExportTarget("finn", "FINN", ("qonnx",),
-                 lambda graph, options: onnx_files.for_qonnx(finn.export(integers_of(graph)))))}
+                 lambda graph, options: onnx_files.for_qonnx(finn.export(integers_of(graph)))),
+    ExportTarget("dpu", "Vitis AI and PyXIR", (), dpu.write, "", exact=False))}
 
 
 def target_named(name: str) -> ExportTarget:
@@ -69,6 +77,11 @@ def target_named(name: str) -> ExportTarget:
         raise HwgenError("unknown-target", name, "there is no target of this name",
                          f"{hint}The targets are: {', '.join(TARGETS)}.")
     return TARGETS[name]
+
+
+def default_path(source: Path, target: ExportTarget) -> Path:
+    """Where an export without --out goes: build/MODEL-TARGET, with the suffix of its file."""
+    return Path("build") / f"{Names().of(source.stem)}-{target.name}{target.suffix}"
 
 
 def export_network(source: Path | nn.Module, target: str, out: Path, imports: ImportOptions | None = None,
@@ -98,7 +111,8 @@ def export_imported(imported: Imported, target: ExportTarget, out: Path, options
 
 def report_of(target: ExportTarget, written: Written) -> dict[str, Any]:
     """What report.json holds: the target, what was installed, the form of each layer, and the target's own facts."""
-    return {"target": target.name, "versions": target.versions, "forms": dict(written.forms), **written.facts}
+    versions = {"hwgen": __version__, **target.versions}
+    return {"target": target.name, "versions": versions, "forms": dict(written.forms), **written.facts}
 
 
 def _json(data: object) -> bytes:

@@ -27,7 +27,7 @@ class Written:
     """files: bytes by path below the output, or of the output itself under the only key "".
 
     run: graph inputs by name, (frames, *shape), to outputs, by the target's own runtime; HwgenError "no-package" where
-    that is missing. forms: what computes each layer. facts: for the report, besides. notes, warnings: lines for the user.
+    that is missing. forms: what computes each layer. facts: for the report, besides. notes, warnings: for the user.
     """
 
     files: Mapping[str, bytes]

@@ -8,6 +8,9 @@ from fractions import Fraction
 from torch import nn
 
 from hwgen.boards import load
+from hwgen.dpu.arch import architecture
+from hwgen.dpu.limits import fitted
+from hwgen.dpu.read import read
 from hwgen.errors import HwgenError
 from hwgen.frontend.host_tail import LAYERS, host_layers, refuse_without_quantizers
 from hwgen.ir.graph import Graph, GraphBuilder, Node
@@ -42,7 +45,18 @@ def check(model: nn.Module, input_shape: Shape | Sequence[Shape] | None = None, 
     found += problems
     if not found and board not in (None, DPU) and lowered is not None:
         found += _too_large(lowered, str(board))
+    if not found and not rules and board == DPU:
+        found += _beyond_a_dpu(graph)
     return [*rules, *found]
+
+
+def _beyond_a_dpu(graph: Graph) -> list[HwgenError]:
+    """Layers that a DPU does not have, or not of this size; the positions of untrained scales mean nothing yet."""
+    try:
+        fitted(read(graph), architecture(None))
+    except HwgenError as error:
+        return [error]
+    return []
 
 
 def dpu_problems(model: nn.Module) -> Iterator[HwgenError]:

@@ -14,7 +14,8 @@ GETTING_STARTED, TUTORIAL = "000_fb1c4b205176a5b0.txt", "003_2f494defdd0052dd.tx
 OURS = {"import brevitas.nn as qnn": "import hwgen.nn as qnn",
         "from brevitas.quant import": "from hwgen.nn.quant import",
         "from brevitas.quant_tensor.int_quant_tensor import": "from hwgen.nn import",
-        "from brevitas.inject.enum import": "from hwgen.nn import"}
+        "from brevitas.inject.enum import": "from hwgen.nn import",
+        "from brevitas.export import": "from hwgen.export import"}
 
 
 def blocks() -> list[str]:

@@ -99,8 +99,16 @@ def test_rules_of_a_dpu() -> None:
     assert found == [("dpu-zero-point", "0"), ("dpu-scale", "0"), ("dpu-bits", "1.weight_quant"),
                      ("dpu-scale", "1.weight_quant"), ("dpu-bits", "3.weight_quant"), ("dpu-scale", "3.weight_quant")]
     good = quant.Int8WeightPerTensorFixedPoint
-    assert qnn.check(nn.Sequential(inp(act_quant=quant.Int8ActPerTensorFixedPoint), qnn.QuantConv2d(
-        3, 2, 3, weight_quant=good, output_quant=quant.Int8ActPerTensorFixedPoint)), (1, 3, 8, 8), board="dpu") == []
+    act, bias = quant.Int8ActPerTensorFixedPoint, quant.Int8BiasPerTensorFixedPointInternalScaling
+
+    def network(**options: object) -> nn.Module:
+        return nn.Sequential(inp(act_quant=act), qnn.QuantConv2d(3, 2, 3, weight_quant=good, output_quant=act, **options))
+
+    assert qnn.check(network(bias_quant=bias), (1, 3, 8, 8), board="dpu") == []
+    (error,) = qnn.check(network(), (1, 3, 8, 8), board="dpu")
+    assert (error.code, error.where) == ("dpu-bits", "1")
+    (error,) = qnn.check(network(bias=False, stride=9), (1, 3, 20, 20), board="dpu")
+    assert str(error).startswith("dpu-limit: 1: its stride is 9x9, the DPU has 1 to 8.")
 
 
 def test_a_board_that_is_too_small() -> None:

@@ -1,0 +1,122 @@
+"""A Xilinx DPU: the network's fixed-point configuration, and what its arithmetic changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hwgen.dpu.arch import Architecture, architecture
+from hwgen.dpu.flips import Flips, flips
+from hwgen.dpu.layers import Weighted
+from hwgen.dpu.limits import Adjustment, fitted
+from hwgen.dpu.network import DpuNetwork
+from hwgen.dpu.read import read
+from hwgen.errors import Exit, HwgenError
+from hwgen.export.dpu_files import files
+from hwgen.export.written import ExportOptions, Written
+from hwgen.host import InputPort
+from hwgen.ir.graph import Graph
+from hwgen.ir.tensor import Array
+from hwgen.model import IntegerModel
+from hwgen.passes.pipeline import TO_INTEGERS, lower
+from hwgen.reference import exact
+from hwgen.vectors import load_inputs, random_inputs
+
+FRAMES = 16
+"""Random ones, where no inputs are given."""
+GUARD_BITS = 2
+"""Bits that Vitis AI's runner keeps of the finer input of a sum."""
+
+
+def write(graph: Graph, options: ExportOptions) -> Written:
+    """The folder's files. HwgenError: "unknown-arch", "dpu-bits", "dpu-scale", "dpu-zero-point", "dpu-layer",
+    "dpu-quantizer", "dpu-limit", and those of the inputs."""
+    arch, trained = architecture(options.arch), read(graph)
+    network, adjustments = fitted(trained, arch)
+    *_, (_, lowered) = lower(network.as_graph(), TO_INTEGERS)
+    model = IntegerModel(lowered)
+    inputs = frames(model, options)
+    values = checked(network, model, inputs)
+    found = flips(trained, network, inputs)
+    first = {name: array[:1] for name, array in values.items()}
+    return Written(files(network, arch, first), model.predict, forms(network, found),
+                   _facts(arch, adjustments, found, bool(options.inputs)), notes=[_summary(found, inputs, options)],
+                   warnings=[*(f"adjusted: {adjustment}" for adjustment in adjustments), *cautions(network)])
+
+
+def frames(model: IntegerModel, options: ExportOptions) -> dict[str, Array]:
+    """(frames, *shape) inputs by graph input: the user's, or random ones."""
+    ports: dict[str, InputPort] = {port.name: port for port in model.input_ports}
+    return load_inputs(options.inputs, ports) if options.inputs else random_inputs(ports, FRAMES, options.seed)
+
+
+def checked(network: DpuNetwork, model: IntegerModel, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Every value, by the layers' shifts, compared with the integer model of the same network.
+
+    HwgenError: "internal" where they differ, which is a bug of hwgen.
+    """
+    want = exact.run(network.as_graph(), inputs).integers
+    values = network.run({entry.value: want[entry.value] for entry in network.entries})
+    have = model.activations(model.encode(inputs))
+    for name in (entry.value for entry in network.entries):
+        _same(name, want[name], model.graph.in_imported_order(name, have[name]))
+    for layer in network.layers:
+        if layer.output in want:
+            _same(layer.name, want[layer.output], values[layer.output])
+        if layer.output in have and layer.output in want:
+            _same(layer.name, values[layer.output], model.graph.in_imported_order(layer.output, have[layer.output]))
+    return values
+
+
+def _same(name: str, one: Array, other: Array) -> None:
+    wrong = int(np.count_nonzero(one.reshape(len(one), -1) != other.reshape(len(other), -1)))
+    if wrong:
+        raise HwgenError("internal", name, f"{wrong} numbers of the DPU's layer differ from the integer model's",
+                         "This is a bug of hwgen: please report it with the model.", exit_code=Exit.INTERNAL)
+
+
+def forms(network: DpuNetwork, found: tuple[Flips, ...]) -> dict[str, str]:
+    """What each layer is and which shifts it has; of those that round, how many numbers differ from training's."""
+    counts = {item.layer: f"; {item.chained} of {item.values} differ from training" for item in found}
+    made = {}
+    for layer in network.layers:
+        shifts = ", ".join(f"{name} {number}" for name, number in network.shifts(layer).items())
+        made[layer.name] = f"{layer.kind} at {layer.position}" + (f", {shifts}" if shifts else "") + counts.get(
+            layer.name, "")
+    return made
+
+
+def cautions(network: DpuNetwork) -> list[str]:
+    """Layers of which Vitis AI's own simulators and documents do not say the same."""
+    found = []
+    for layer in network.layers:
+        shifts = network.shifts(layer)
+        places = -shifts.get("shift_bias", 0)
+        if places > 0 and isinstance(layer, Weighted) and layer.bias is not None and np.any(
+                layer.bias.array % (1 << places)):
+            found.append(f"{layer.name}: shift_bias {-places} drops bits of the bias; the runner of Vitis AI 3.5 keeps "
+                         "one more")
+        if shifts.get("shift_read", 0) > GUARD_BITS:
+            found.append(f"{layer.name}: shift_read {shifts['shift_read']}: the runner of Vitis AI 3.5 cuts what lies "
+                         f"{GUARD_BITS} bits below the coarser input, here the sum is exact")
+    return found
+
+
+def _facts(arch: Architecture, adjustments: tuple[Adjustment, ...], found: tuple[Flips, ...],
+           real: bool) -> dict[str, Any]:
+    """For report.json."""
+    return {"arch": arch.name, "fingerprint": f"{arch.fingerprint:#x}",
+            "adjustments": [vars(adjustment) for adjustment in adjustments],
+            "flips": {item.layer: {"values": item.values, "chained": item.chained, "alone": item.alone}
+                      for item in found},
+            "frames": "the user's" if real else "random"}
+
+
+def _summary(found: tuple[Flips, ...], inputs: Mapping[str, Array], options: ExportOptions) -> str:
+    frame_count = len(next(iter(inputs.values())))
+    source = "given" if options.inputs else "random"
+    total, chained, alone = (sum(getattr(item, name) for item in found) for name in ("values", "chained", "alone"))
+    return (f"{chained:,} of {total:,} activations in {frame_count} {source} frames differ from training's rounding; "
+            f"{alone:,} where each layer has training's inputs")
