@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from hwgen.dpu.arithmetic import INT8, LEAKY_SLOPE, Activation
+from hwgen.dpu.arithmetic import LEAKY_SLOPE, Activation
+from hwgen.dpu.fixed_point import FIXED_POINT, bias_of, position_of, weight_position
 from hwgen.dpu.gates import Gate, on_gate
 from hwgen.dpu.layers import (
     AveragePool,
@@ -32,7 +33,7 @@ from hwgen.dpu.layers import (
 from hwgen.dpu.network import DpuNetwork, Entry
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Graph, Node
-from hwgen.ir.tensor import Array, Tensor
+from hwgen.ir.tensor import Tensor
 from hwgen.ops import quantized as q
 from hwgen.ops import quantized_layout as moves
 from hwgen.ops import quantized_maps as maps
@@ -41,8 +42,6 @@ from hwgen.passes.canonicalise import canonicalise
 
 SHOWN = 12
 """Most further refusals in one message."""
-MAX_BIAS_POSITION = 12
-FIXED_POINT = "Train with the quantizers of hwgen.nn.quant whose names end in FixedPoint or FixedPointInternalScaling."
 SLOPES = (Fraction(LEAKY_SLOPE[0], 1 << LEAKY_SLOPE[1]), Fraction(float(np.float32(0.1))), Fraction(0.1))
 """Of a LeakyRelu that a DPU has as 26/256."""
 
@@ -109,7 +108,8 @@ class Reader:
         if any(isinstance(state, Broken) for state in states):
             self.states[node.outputs[0]] = self._resumed(node)
         else:
-            self.states[node.outputs[0]] = self.noted(lambda: self._state(node, states), Broken())
+            broken: State = Broken()
+            self.states[node.outputs[0]] = self.noted(lambda: self._state(node, states), broken)
 
     def _resumed(self, node: Node) -> State:
         op, value = node.op, self.graph.values[node.outputs[0]]
@@ -232,28 +232,6 @@ def as_map(shape: Shape) -> Shape:
     return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
 
 
-def position_of(node: Node, op: q.Quant) -> int:
-    """The fix position of an activation quantizer. HwgenError: "dpu-bits", "dpu-zero-point", "dpu-scale"."""
-    if op.type != INT8 or op.inner:
-        raise HwgenError("dpu-bits", node.name, f"its type is {op.type}, a DPU computes with int8", FIXED_POINT)
-    if np.any(op.zero_point.array != 0):
-        raise HwgenError("dpu-zero-point", node.name, "a DPU has no zero points", FIXED_POINT)
-    return exponent(node, op.scale)
-
-
-def exponent(node: Node, scale: Tensor, what: str = "its scale") -> int:
-    """-log2 of a scale. HwgenError: "dpu-scale"."""
-    values = sorted(set(scale.fractions().ravel().tolist()))
-    if len(values) != 1:
-        raise HwgenError("dpu-scale", node.name, f"{what} differs from channel to channel, a DPU has one a layer",
-                         FIXED_POINT)
-    (value,) = values
-    if value <= 0 or 1 not in (value.numerator, value.denominator) or (
-            value.numerator * value.denominator).bit_count() != 1:
-        raise HwgenError("dpu-scale", node.name, f"{what}, {float(value):g}, is no power of two", FIXED_POINT)
-    return int(value.denominator.bit_length() - value.numerator.bit_length())
-
-
 def _quant(reader: Reader, node: Node, op: q.Quant, states: Sequence[State]) -> State:
     position, output = reader.noted(lambda: position_of(node, op), 0), node.outputs[0]
     (state,) = states
@@ -283,12 +261,12 @@ def _weighted(reader: Reader, node: Node, op: q.Dense | maps.Conv, states: Seque
     source = reader.fixed(node, states[0])
     if op.weight.is_float:
         raise HwgenError("dpu-quantizer", node.name, "its weights are not quantized", FIXED_POINT)
-    position = reader.noted(lambda: _weight_position(node, op), 0)
+    position = reader.noted(lambda: weight_position(node, op), 0)
     groups = op.groups if isinstance(op, maps.Conv) else 1
     if groups not in (1, len(op.weight.array)) or (groups > 1 and groups != reader.shapes[source][0]):
         raise no_counterpart(node, f"a DPU has no convolution of {groups} groups", "Use one group, or one a channel.")
     nothing: tuple[Tensor | None, int | None] = (None, None)
-    bias, bias_position = reader.noted(lambda: _bias(node, op.bias, reader.positions[source] + position), nothing)
+    bias, bias_position = reader.noted(lambda: bias_of(node, op.bias, reader.positions[source] + position), nothing)
     layer = Weighted(node.name, node.outputs[0], (source,), _shape(reader, node), 0, op.weight, position, bias,
                      bias_position, op.geometry if isinstance(op, maps.Conv) else None, groups, Activation.NONE)
     if isinstance(op, q.Dense) and len(reader.shapes[source]) != 1:
@@ -296,53 +274,8 @@ def _weighted(reader: Reader, node: Node, op: q.Dense | maps.Conv, states: Seque
     return Pending(layer)
 
 
-def _weight_position(node: Node, op: q.Dense | maps.Conv) -> int:
-    """HwgenError: "dpu-zero-point", "dpu-bits", "dpu-scale"."""
-    if np.any(op.zero_point.array != 0):
-        raise HwgenError("dpu-zero-point", node.name, "its weights have a zero point", FIXED_POINT)
-    low, high = int(op.weight.array.min(initial=0)), int(op.weight.array.max(initial=0))
-    if low < INT8.lo or high > INT8.hi:
-        raise HwgenError("dpu-bits", node.name, f"its weights go from {low} to {high}, a DPU has int8", FIXED_POINT)
-    return exponent(node, op.scale, "the scale of its weights")
-
-
 def _shape(reader: Reader, node: Node) -> Shape:
     return as_map(reader.graph.values[node.outputs[0]].shape)
-
-
-def _bias(node: Node, bias: Tensor | None, grid: int) -> tuple[Tensor | None, int | None]:
-    """int8 and its position: of those that hold the bias exactly the finest that is not beyond the accumulator's grid.
-
-    HwgenError: "dpu-bits" where int8 does not hold it.
-    """
-    if bias is None:
-        return None, None
-    exact = bias.fractions().ravel()
-    if any(value.denominator.bit_count() != 1 for value in exact):
-        raise HwgenError("dpu-scale", node.name, "its bias lies on no grid of a power of two", FIXED_POINT)
-    coarsest = max(_finest_bit(value) for value in exact)
-    if not any(exact):
-        coarsest = finest = min(grid, MAX_BIAS_POSITION)
-    else:
-        finest = coarsest
-        while finest < max(grid, coarsest) and _fits(exact, finest + 1):
-            finest += 1
-    if not _fits(exact, finest):
-        raise HwgenError("dpu-bits", node.name, "its bias has more than 8 bits, a DPU has int8", FIXED_POINT)
-    return Tensor(np.array([int(v * Fraction(2) ** finest) for v in exact])), finest
-
-
-def _finest_bit(value: Fraction) -> int:
-    """The smallest p such that value * 2^p is an integer; far below for 0."""
-    if not value:
-        return -(1 << 10)
-    even = (value.numerator & -value.numerator).bit_length() - 1
-    return value.denominator.bit_length() - 1 - even
-
-
-def _fits(exact: Array, position: int) -> bool:
-    scaled = [value * Fraction(2) ** position for value in exact]
-    return all(INT8.lo <= value <= INT8.hi for value in scaled)
 
 
 def _sum(reader: Reader, node: Node, op: maps.Join, states: Sequence[State]) -> Pending:
@@ -353,11 +286,18 @@ def _sum(reader: Reader, node: Node, op: maps.Join, states: Sequence[State]) -> 
 
 
 def _average_pool(reader: Reader, node: Node, op: maps.AveragePool, states: Sequence[State]) -> Pending:
+    _refuse_dilation(node, op)
     source = reader.fixed(node, states[0])
     return Pending(AveragePool(node.name, node.outputs[0], (source,), _shape(reader, node), 0, op.geometry))
 
 
+def _refuse_dilation(node: Node, op: maps.MapOp) -> None:
+    if op.geometry.dilation != (1, 1):
+        raise no_counterpart(node, "a DPU has no pools with a dilation", "Use a larger kernel.")
+
+
 def _max_pool(reader: Reader, node: Node, op: maps.MaxPool, states: Sequence[State]) -> State:
+    _refuse_dilation(node, op)
     return reader.moved(node, states[0], MaxPool(node.name, node.outputs[0], (), _shape(reader, node), 0, op.geometry))
 
 

@@ -23,7 +23,6 @@ from hwgen.dpu import layers as dpu
 from hwgen.dpu.arithmetic import GATE_POSITION, LEAKY_SLOPE, SIXTH, Activation
 from hwgen.dpu.layers import Shape, step_at
 from hwgen.dpu.network import DpuNetwork
-from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.export.dpu_names import Labels, shapes_of
 from hwgen.export.pyxir import BITS, covers
@@ -235,8 +234,6 @@ def _max_pool(graph: Graph, layer: dpu.MaxPool, inputs: Sequence[str]) -> str:
 
 
 def _pool(graph: Graph, layer: dpu.AveragePool | dpu.MaxPool) -> dict[str, Attribute]:
-    if layer.geometry.dilation != (1, 1):
-        raise HwgenError("dpu-layer", layer.name, "a DPU has no pools with a dilation", "Use a pool without one.")
     return _window(layer.geometry) | {"global": covers(layer.geometry, graph.shapes[layer.inputs[0]])}
 
 

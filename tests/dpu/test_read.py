@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from hwgen.dpu.arithmetic import Activation
+from hwgen.dpu.fixed_point import FIXED_POINT
 from hwgen.dpu.layers import Curve, MaxPool, Sum, Weighted
-from hwgen.dpu.read import FIXED_POINT, read
+from hwgen.dpu.read import read
 from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.ir.tensor import Tensor
@@ -100,6 +101,8 @@ def test_refusals_of_vectors(name: str) -> None:
 MAPS: dict[str, tuple[Callable[[Net], object], str]] = {
     "groups": (lambda net: net.chain([conv(RNG, 4, 4, K3, groups=2), int8(3)]),
                "dpu-layer: conv1: a DPU has no convolution of 2 groups. Use one group, or one a channel."),
+    "dilation": (lambda net: net.chain([maps.MaxPool(Geometry((2, 2), dilation=(2, 1))), int8(5)]),
+                 "dpu-layer: maxpool1: a DPU has no pools with a dilation. Use a larger kernel."),
     "border": (lambda net: net.chain([moves.ConstantPad((1, 1, 1, 1), Tensor(1.0)), conv(RNG, 4, 2, K3), int8(3)]),
                "dpu-layer: constantpad1: its border is not zero. Pad with zeros."),
     "difference": (lambda net: net.add(maps.Join(subtract=True), "v0"),

@@ -34,7 +34,6 @@ from hwgen.dpu.layers import (
 )
 from hwgen.dpu.network import DpuNetwork, Entry
 from hwgen.dpu.read import read
-from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.export import pyxir, xmodel
 from hwgen.export.dpu_files import files
@@ -409,12 +408,6 @@ def test_hostile_names_stay_harmless() -> None:
     onnx.checker.check_model(onnx.load_from_string(written["pyxir.onnx"]))
     check_xmodel(written)
 
-
-def test_a_pool_with_a_dilation_is_refused() -> None:
-    pool = MaxPool("most", "v_most", ("v_x",), (1, 1, 1), 2, Geometry((2, 2), dilation=(2, 2)))
-    network = network_of([Entry("q", "x", "v_x", (1, 3, 3), 2)], [pool], ["v_most"])
-    with pytest.raises(HwgenError, match="dpu-layer: most: a DPU has no pools with a dilation"):
-        files(network, B4096, run(network))
 
 
 def test_files_are_deterministic() -> None:

@@ -102,7 +102,8 @@ def test_rules_of_a_dpu() -> None:
     act, bias = quant.Int8ActPerTensorFixedPoint, quant.Int8BiasPerTensorFixedPointInternalScaling
 
     def network(**options: object) -> nn.Module:
-        return nn.Sequential(inp(act_quant=act), qnn.QuantConv2d(3, 2, 3, weight_quant=good, output_quant=act, **options))
+        layer = qnn.QuantConv2d(3, 2, 3, weight_quant=good, output_quant=act, **options)
+        return nn.Sequential(inp(act_quant=act), layer)
 
     assert qnn.check(network(bias_quant=bias), (1, 3, 8, 8), board="dpu") == []
     (error,) = qnn.check(network(), (1, 3, 8, 8), board="dpu")
