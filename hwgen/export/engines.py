@@ -1,9 +1,8 @@
-"""What runs an exported ONNX model: onnxruntime and qonnx, both optional packages; versions of all such packages."""
+"""What runs an exported ONNX model: onnxruntime and qonnx, both optional packages."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,14 +12,6 @@ from onnx import ModelProto
 from hwgen.errors import Exit, HwgenError
 from hwgen.export.written import Results
 from hwgen.ir.tensor import Array
-
-
-def version(distribution: str) -> str | None:
-    """The installed version, None where there is none."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def need(package: str, target: str) -> Any:

@@ -13,7 +13,6 @@ from hwgen import __version__
 from hwgen.emit.staging import staged
 from hwgen.errors import HwgenError
 from hwgen.export import dpu, finn, onnx_files, pytorch, qdq, qonnx, qop, tvm
-from hwgen.export.engines import version
 from hwgen.export.written import ExportOptions, Written
 from hwgen.frontend import Imported, ImportOptions
 from hwgen.ir.graph import Graph
@@ -21,6 +20,7 @@ from hwgen.names import Names
 from hwgen.passes.pipeline import TO_INTEGERS, lower
 from hwgen.run import write_bytes
 from hwgen.source import network_of
+from hwgen.toolchain.tools import package_version
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,7 +46,7 @@ class ExportTarget:
     @property
     def versions(self) -> dict[str, str | None]:
         """The installed version of each distribution that runs it, None where it is missing."""
-        return {name: version(name) for name in self.runs}
+        return {name: package_version(name) for name in self.runs}
 
 
 def integers_of(graph: Graph) -> Graph:

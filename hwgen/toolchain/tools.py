@@ -43,6 +43,10 @@ TOOLS = (
     Tool("ccache", ("--version",), "kernel benches: faster compiles (optional)", _APT.format("ccache")),
     Tool("iverilog", ("-V",), "kernel benches in a second, four-state simulator (optional)", _APT.format("iverilog")),
     Tool("pyosys", (), "--synth (resources by Yosys)", "pip install 'hwgen[synth]'"),
+    Tool("torch", (), "training, networks in Python files, --to pytorch", "pip install 'hwgen[qat]'"),
+    Tool("onnxruntime", (), "running exports to qdq and qop", "pip install 'hwgen[targets]'"),
+    Tool("qonnx", (), "running exports to qonnx and finn", "pip install 'hwgen[targets]'"),
+    Tool("apache-tvm", (), "running exports to tvm", "pip install 'hwgen[tvm]'"),
     Tool("vitis_hls", ("-version",), "--backend hls --synth (optional)", "AMD's Vitis: source its settings64.sh"),
 )
 
