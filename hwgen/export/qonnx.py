@@ -1,8 +1,9 @@
 """QONNX: the quantized graph in the dialect that FINN, hls4ml and qonnx's own executor read.
 
 Weights are stored as the reals of their integers, so that the Quant behind them gives these integers back whatever
-quantizer trained them. A bias is an Add behind its layer, a bit width a scalar, and an unsigned quantizer of one bit a
-Quant (not a BipolarQuant, which means plus or minus the scale).
+quantizer trained them. A bit width is a scalar, and an unsigned quantizer of one bit a Quant (not a BipolarQuant, which
+means plus or minus the scale). A bias is an Add behind its layer, but a convolution's is its third input where it is
+plain float32: hls4ml adds no constant to the channels of a map, and FINN makes the Add by itself.
 """
 
 from __future__ import annotations
@@ -122,13 +123,20 @@ def _add_bias(writer: Writer, node: Node, bias: Tensor | None, product: str, sha
         writer.nodes[-1].output[0] = writer.nodes[-1].name = node.outputs[0]
         del writer.inner_shapes[product]
         return
-    exact = bias.fractions().reshape(shape)
-    integers, step = _grid(exact)
-    if all(Fraction(float(np.float32(float(x)))) == x for x in exact.ravel()):
-        name = writer.constant(f"{node.outputs[0]}_bias", exact.astype(np.float64))
+    plain = _plain(bias)
+    if plain is not None:
+        name = writer.constant(f"{node.outputs[0]}_bias", plain.reshape(shape))
     else:
+        integers, step = _grid(bias.fractions().reshape(shape))
         name = constant_on_grid(writer, node, "bias", integers, np.array(step, dtype=object), np.zeros((), int))
     writer.node("Add", [product, name], node.outputs[0], name=node.outputs[0])
+
+
+def _plain(bias: Tensor) -> Array | None:
+    """A bias as float32 numbers, None where one of them is none."""
+    exact = bias.fractions().ravel()
+    made = exact.astype(np.float64).astype(np.float32)
+    return made if all(Fraction(float(x)) == y for x, y in zip(made, exact, strict=True)) else None
 
 
 def _grid(exact: Array) -> tuple[Array, Fraction]:
@@ -148,8 +156,13 @@ def _dense(writer: Writer, node: Node, op: q.Dense) -> None:
 def _conv(writer: Writer, node: Node, op: m.Conv) -> None:
     flat = len(writer.graph.values[node.inputs[0]].shape) == 2
     weight = _weights(writer, node, op, lambda a: a[:, :, 0, :] if flat and a.ndim == 4 else a)
-    product = writer.inner("Conv", [node.inputs[0], weight], node, "product", group=op.groups,
-                           **_geometry(op.geometry, flat))
+    attributes = {"group": op.groups, **_geometry(op.geometry, flat)}
+    plain = None if op.bias is None else _plain(op.bias)
+    if plain is not None:
+        bias = writer.constant(f"{node.outputs[0]}_bias", plain)
+        writer.node("Conv", [node.inputs[0], weight, bias], node.outputs[0], name=node.outputs[0], **attributes)
+        return
+    product = writer.inner("Conv", [node.inputs[0], weight], node, "product", **attributes)
     _add_bias(writer, node, op.bias, product, (1, -1, *(1,) * (1 if flat else 2)))
 
 

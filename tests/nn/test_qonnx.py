@@ -23,6 +23,7 @@ pytest.importorskip("qonnx")
 
 from qonnx.core.modelwrapper import ModelWrapper  # noqa: E402
 from qonnx.core.onnx_exec import execute_onnx  # noqa: E402
+from qonnx.transformation.extract_conv_bias import ExtractBiasFromConv  # noqa: E402
 
 from hwgen import nn as qnn  # noqa: E402
 from hwgen.nn.trace import to_ir  # noqa: E402
@@ -88,6 +89,19 @@ def test_random_networks(tmp_path: Path, seed: int) -> None:
         model, shape, _ = random_network(seed + offset)
         x = torch.randn(4, *shape)
         check(trained(model, x), x, tmp_path)
+
+
+def test_finn_takes_out_the_bias_of_a_convolution(seed: int) -> None:
+    """The first step of its conversion; it knows a plain constant as the third input."""
+    torch.manual_seed(seed)
+    model = torch.nn.Sequential(qnn.QuantIdentity(bit_width=4), qnn.QuantConv2d(2, 3, 3))
+    whole = ModelWrapper(export(to_ir(trained(model, torch.randn(4, 2, 6, 6)), (1, 2, 6, 6))))
+    apart = whole.transform(ExtractBiasFromConv())
+    inputs = [[len(node.input) for node in wrapper.get_nodes_by_op_type("Conv")] for wrapper in (whole, apart)]
+    assert inputs == [[3], [2]] and len(apart.get_nodes_by_op_type("Add")) == 1
+    x = np.random.default_rng(seed).normal(size=(1, 2, 6, 6)).astype(np.float32)
+    first, second = (next(iter(execute_onnx(wrapper, {"input": x}).values())) for wrapper in (whole, apart))
+    np.testing.assert_allclose(first, second, rtol=0, atol=1e-5)
 
 
 def refusal(graph: Graph) -> str:
