@@ -23,6 +23,7 @@ from hwgen.run import simulated
 from hwgen.source import load_network
 from hwgen.target import Target
 from hwgen.vectors import as_reals, load_inputs
+from hwgen.verification import OUTPUT_TOLERANCE
 
 INTEGER, RTL = "integer", "rtl"
 NAMES = (INTEGER, *TARGETS, RTL)
@@ -30,7 +31,11 @@ NAMES = (INTEGER, *TARGETS, RTL)
 
 @dataclass(frozen=True)
 class Difference:
-    """Two targets. agreed: frames with the same argmax; mismatched: values whose integers differ, of `values`."""
+    """Two targets. agreed: frames with the same argmax; mismatched: values whose integers differ, of `values`.
+
+    Behind functions of the host (a softmax, a float layer) there are no integers: there values count that differ by
+    more than float32 rounding.
+    """
 
     first: str
     second: str
@@ -89,7 +94,7 @@ def difference(ports: Sequence[OutputPort], first: tuple[str, Mapping[str, Array
                second: tuple[str, Mapping[str, Array]]) -> Difference:
     """One row: the argmax is along the last axis of the first output."""
     (name, a), (other, b) = first, second
-    mismatched = sum(int((_integers(port, a) != _integers(port, b)).sum()) for port in ports)
+    mismatched = sum(_mismatched(port, a[port.name], b[port.name]) for port in ports)
     largest = max(float(np.abs(a[p.name].astype(np.float64) - b[p.name]).max(initial=0)) for p in ports)
     scores = [np.asarray(x[ports[0].name]).reshape(len(x[ports[0].name]), -1) for x in (a, b)]
     classes = [s.argmax(axis=1) if s.shape[1] > 1 else s[:, 0] for s in scores]
@@ -97,13 +102,20 @@ def difference(ports: Sequence[OutputPort], first: tuple[str, Mapping[str, Array
                       sum(a[port.name].size for port in ports), mismatched, largest)
 
 
-def _integers(port: OutputPort, results: Mapping[str, Array]) -> Array:
-    """The integers behind real outputs where they are scaled only, else the outputs themselves."""
-    y, decode = results[port.name], port.decode
-    if decode.tail or decode.indices:
-        return y
+def _mismatched(port: OutputPort, a: Array, b: Array) -> int:
+    """Values of one output that differ."""
+    if port.decode.indices:
+        return int((a != b).sum())
+    if port.decode.tail:
+        largest = max(float(np.abs(a).max(initial=0)), float(np.abs(b).max(initial=0)))
+        return int((np.abs(a.astype(np.float64) - b) > OUTPUT_TOLERANCE * largest).sum())
+    return int((_integers(port, a) != _integers(port, b)).sum())
+
+
+def _integers(port: OutputPort, y: Array) -> Array:
+    """The integers behind real outputs that are scaled only."""
     flat = y.reshape(len(y), -1).astype(np.float64)
-    return np.asarray(np.rint((flat - decode.offset.array) / decode.scale.array))
+    return np.asarray(np.rint((flat - port.decode.offset.array) / port.decode.scale.array))
 
 
 def versions_text(names: Sequence[str]) -> str:

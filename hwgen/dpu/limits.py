@@ -45,7 +45,7 @@ class Adjustment:
     rule: str
 
     def __str__(self) -> str:
-        return f"{self.layer}: fix position of its {self.what} {self.before} -> {self.after} ({self.rule})"
+        return f"{self.layer}: fix position of its {self.what} moved from {self.before} to {self.after} ({self.rule})"
 
 
 def fitted(network: DpuNetwork, arch: Architecture) -> tuple[DpuNetwork, tuple[Adjustment, ...]]:

@@ -43,7 +43,7 @@ def write(graph: Graph, options: ExportOptions) -> Written:
     first = {name: array[:1] for name, array in values.items()}
     return Written(files(network, arch, first), model.predict, forms(network, found),
                    _facts(arch, adjustments, found, bool(options.inputs)), notes=[_summary(found, inputs, options)],
-                   warnings=[*(f"adjusted: {adjustment}" for adjustment in adjustments), *cautions(network)])
+                   warnings=[*map(str, adjustments), *cautions(network)])
 
 
 def frames(model: IntegerModel, options: ExportOptions) -> dict[str, Array]:

@@ -74,28 +74,28 @@ def swished(net: Net) -> None:
 MOVED: dict[str, tuple[Callable[[Net], object], list[str]]] = {
     "nothing": (lambda net: net.chain([layer(7, [3, 4]), int8(3)]), []),
     "shift_cut below 0": (lambda net: net.chain([layer(1, [3, 4]), int8(9)]),
-                          ["dense1: fix position of its output 9 -> 6 (shift_cut 0 to 16)"]),
+                          ["dense1: fix position of its output moved from 9 to 6 (shift_cut 0 to 16)"]),
     "shift_cut above 16": (lambda net: net.chain([layer(12, [3, 4]), int8(-2)]),
-                           ["dense1: fix position of its weights 12 -> 9 (shift_cut 0 to 16)"]),
+                           ["dense1: fix position of its weights moved from 12 to 9 (shift_cut 0 to 16)"]),
     "fine weights": (lambda net: net.chain([layer(14, [3, 4]), int8(3)]),
-                     ["dense1: fix position of its weights 14 -> 12 (at most 12)"]),
+                     ["dense1: fix position of its weights moved from 14 to 12 (at most 12)"]),
     "fine outputs": (lambda net: net.chain([layer(9, [3, 4]), int8(13)]),
-                     ["dense1: fix position of its output 13 -> 12 (at most 12)"]),
+                     ["dense1: fix position of its output moved from 13 to 12 (at most 12)"]),
     "a bias below the accumulator": (lambda net: net.chain([layer(1, [3, 4], [2.0**-12]), int8(5)]), []),
     "a bias far below": (lambda net: net.chain([layer(9, [3, 4], [2.0**-15]), int8(3)]),
-                         ["dense1: fix position of its bias 15 -> 12 (at most 12)"]),
+                         ["dense1: fix position of its bias moved from 15 to 12 (at most 12)"]),
     "a coarse bias": (lambda net: net.chain([layer(12, [3, 4], [64.0]), int8(3)]),
-                      ["dense1: fix position of its weights 12 -> 11 (shift_bias -2 to 16)"]),
+                      ["dense1: fix position of its weights moved from 12 to 11 (shift_bias -2 to 16)"]),
     "a bias before LeakyRelu": (
         lambda net: net.chain([layer(1, [3, 4], [2.0**-12]), q.LeakyRelu(Tensor(0.1)), int8(5)]),
-        ["dense1: fix position of its bias 12 -> 6 (shift_bias 0 to 16)"]),
+        ["dense1: fix position of its bias moved from 12 to 6 (shift_bias 0 to 16)"]),
     "shift_read": (lambda net: joined(net, 1, 10, 2),
-                   ["dense3: fix position of its output 10 -> 8 (shift_read 0 to 7)"]),
+                   ["dense3: fix position of its output moved from 10 to 8 (shift_read 0 to 7)"]),
     "shift_write": (lambda net: joined(net, -3, 0, 6),
-                    ["join5: fix position of its output 6 -> 4 (shift_write -7 to 25)"]),
-    "hard sigmoid": (gated(-1, 5), ["dense1: fix position of its output -1 -> 0 (input of hsigmoid 0 to 15)",
-                                    "div5: fix position of its output 5 -> 7 (output of hsigmoid 7 to 14)"]),
-    "hard swish": (swished, ["product6: fix position of its output 12 -> 9 (output of hswish -6 to 9)"])}
+                    ["join5: fix position of its output moved from 6 to 4 (shift_write -7 to 25)"]),
+    "hard sigmoid": (gated(-1, 5), ["dense1: fix position of its output moved from -1 to 0 (input of hsigmoid 0 to 15)",
+                                    "div5: fix position of its output moved from 5 to 7 (output of hsigmoid 7 to 14)"]),
+    "hard swish": (swished, ["product6: fix position of its output moved from 12 to 9 (output of hswish -6 to 9)"])}
 
 
 @pytest.mark.parametrize("name", MOVED)
@@ -112,7 +112,7 @@ def test_positions_are_moved_and_said(name: str) -> None:
 def test_a_concatenation_moves_what_its_inputs_are_made_of() -> None:
     """Through the ReLU, to the layer that rounds."""
     network, found = fit(lambda net: concatenated(net, 6, 3), (1, 2, 2))
-    assert found == ["conv1: fix position of its output 6 -> 3 (a concatenation has one position)"]
+    assert found == ["conv1: fix position of its output moved from 6 to 3 (a concatenation has one position)"]
     assert {network.positions[name] for item in network.layers[:-1] for name in (item.output,)} == {3}
 
 

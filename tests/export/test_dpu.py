@@ -94,7 +94,7 @@ def test_what_is_moved_and_what_documents_differ_on_is_said() -> None:
     net.add(int8(2))
     written = dpu.write(net.build(), ExportOptions())
     assert [str(line) for line in written.warnings] == [
-        "adjusted: dense1: fix position of its output 9 -> 6 (shift_cut 0 to 16)",
+        "dense1: fix position of its output moved from 9 to 6 (shift_cut 0 to 16)",
         "dense1: shift_bias -6 drops bits of the bias; the runner of Vitis AI 3.5 keeps one more",
         "join5: shift_read 5: the runner of Vitis AI 3.5 cuts what lies 2 bits below the coarser input, here the sum "
         "is exact"]
