@@ -4,12 +4,13 @@ A product of bytes with input and output scales of 1, weight scales m and a floa
 accumulator a, every operation rounded to float32 and ties to even:
 
 - fbgemm:  clip(round((a + b / m) * m) + zero);
-- onednn:  clip(round(a * m + b + zero)), the product rounded before the bias is added;
-- qnnpack: clip(round((a + round(b / m)) * m) + zero).
+- onednn:  clip(round(a * m + b + zero)), the product rounded before the bias is added; in linear layers 1 / (1 / m) is
+  what it takes for m;
+- qnnpack: clip(round((a + round(b * (1 / m))) * m) + zero).
 
-The engine x86 takes fbgemm for linear layers, and for convolutions the one or the other by processor and layer, so both
-have to be right; constants that are right in qnnpack too are taken where there are any. Every operation is monotone in
-a: constants are right if they are so at both sides of each threshold and at both ends.
+The engine x86 takes fbgemm for linear layers, and for convolutions the one or the other by processor and layer, so all
+but qnnpack have to be right; constants that are right in qnnpack too are taken where there are any. Every operation is
+monotone in a: constants are right if they are so at both sides of each threshold and at both ends.
 """
 
 from __future__ import annotations
@@ -58,22 +59,28 @@ def fbgemm(form: Fused, a: Array) -> Array:
     return np.asarray(np.rint((a + form.biases / form.scales) * form.scales))
 
 
-def onednn(form: Fused, a: Array) -> Array:
+def onednn_conv(form: Fused, a: Array) -> Array:
     """The same; the zero point is added before the rounding."""
     zero = np.float32(form.zero)
     return np.asarray(np.rint(a * form.scales + form.biases + zero) - zero)
 
 
+def onednn_linear(form: Fused, a: Array) -> Array:
+    """The same with scales that were inverted twice."""
+    return onednn_conv(replace(form, scales=1 / (1 / form.scales)), a)
+
+
 def qnnpack(form: Fused, a: Array) -> Array:
-    """The same; the bias is an integer."""
-    whole = np.rint(form.biases / form.scales).astype(np.float64)
+    """The same; the bias is an integer of 32 bits."""
+    whole = np.rint(form.biases * (1 / form.scales)).astype(np.float64)
     whole = np.where(np.abs(whole) < _INT32 >> 1, whole, np.nan)
     return np.asarray(np.rint((a + whole).astype(np.float32) * form.scales))
 
 
-X86, QNNPACK = ("fbgemm", "onednn"), "qnnpack"
-ARITHMETICS: Mapping[str, Callable[[Fused, Array], Array]] = dict(zip((*X86, QNNPACK), (fbgemm, onednn, qnnpack),
-                                                                      strict=True))
+ARITHMETICS: Mapping[str, Callable[[Fused, Array], Array]] = {
+    "fbgemm": fbgemm, "onednn_conv": onednn_conv, "onednn_linear": onednn_linear, "qnnpack": qnnpack}
+QNNPACK = "qnnpack"
+X86 = tuple(name for name in ARITHMETICS if name != QNNPACK)
 
 
 def wrong_channels(form: Fused, op: Threshold, kind: IntType, arithmetics: Sequence[str] = X86) -> Array:

@@ -64,7 +64,7 @@ FORMS = {
 """What computes the layers: 8 bits with scales that are no powers of two have no float32 constants in any runtime."""
 QNNPACK_DIFFERS = {"cnn_perch_w4a4", "mlp_bn_w4a4", "resblock_w4a4", "mobblock_w4a4", "concat_unequal", "conv1d_w4a4",
                    "dwsep_k5s2", "tconv_autoenc_w4a4", "mlp_bipolar_w1a1_const"}
-"""Networks with layers that its integer biases do not fit."""
+"""Networks with layers that qnnpack's integer biases do not fit."""
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -74,16 +74,16 @@ def test_networks_layer_by_layer(name: str, models: Path, seed: int) -> None:
     dialect = pytorch.Pytorch()
     exported = write_network(graph, dialect)
     inputs = inputs_of(graph, 6, seed, golden[:6])
-    for engine in ("x86", "fbgemm", "onednn"):
+    for engine in ("x86", "fbgemm", "onednn") if dialect.fused else ("x86",):
         assert differences(graph, exported, inputs, partial(torch_engine.run, name=engine)) == {}
     assert Counter(exported.forms.values()) == FORMS[name]
     assert (len(dialect.certified(QNNPACK)) < len(dialect.fused)) == (name in QNNPACK_DIFFERS)
-    there = differences(graph, exported, inputs, partial(torch_engine.run, name="qnnpack"))
-    assert name in QNNPACK_DIFFERS or there == {}
+    if dialect.fused and name not in QNNPACK_DIFFERS:
+        assert differences(graph, exported, inputs, partial(torch_engine.run, name="qnnpack")) == {}
 
 
 def test_qnnpack_differs_in_few_integers(models: Path, seed: int) -> None:
-    """Of the first layer, whose inputs are right: a few in ten thousand, as its integer biases make it."""
+    """Of the first layer, whose inputs are right: at most one in a thousand, since its biases are integers."""
     wrong = values = 0
     for name in ("cnn_perch_w4a4", "resblock_w4a4", "dwsep_k5s2", "tconv_autoenc_w4a4"):
         graph, golden = network(models, name)
@@ -117,7 +117,7 @@ def test_every_function(name: str, seed: int) -> None:
 
 
 def test_random_convolutional_networks(seed: int) -> None:
-    for number in range(seed, seed + 5):
+    for number in range(seed, seed + 4):
         torch.manual_seed(number)
         model, shape, _ = random_network(number)
         check(integers_of(to_ir(trained(model, torch.randn(4, *shape)), (1, *shape))), seed)
@@ -152,27 +152,42 @@ def test_geometries(graph: Graph, seed: int) -> None:
     assert check(graph, seed)[CONV] == 1
 
 
-@pytest.mark.parametrize("engine", ["x86", "fbgemm", "onednn", "qnnpack"])
-def test_each_arithmetic_is_torchs_own(engine: str, seed: int) -> None:
-    """On accumulators around random ties, bit by bit; x86's linear layers are fbgemm's, 20000 integers each."""
+def by_engine(engine: str, weight: np.ndarray, x: np.ndarray, form: Fused, *, linear: bool) -> np.ndarray:
+    """What torch's own operator makes of bytes (N, K) and weights (C, K): a linear layer, or a convolution of 1 x 1."""
+    with torch_engine.engine(engine):
+        axes, operators = () if linear else (1, 1), torch.ops.quantized
+        stored = torch._make_per_channel_quantized_tensor(
+            torch.tensor(weight, dtype=torch.int8).reshape(*weight.shape, *axes), torch.tensor(form.scales).double(),
+            torch.zeros(len(weight), dtype=torch.int64), 0)
+        bytes_ = torch.tensor(x, dtype=torch.uint8).reshape(*x.shape, *axes)
+        given = torch._make_per_tensor_quantized_tensor(bytes_, 1.0, 0)
+        if linear:
+            y = operators.linear(given, operators.linear_prepack(stored, torch.tensor(form.biases)), 1.0, form.zero)
+        else:
+            packed = operators.conv2d_prepack(stored, torch.tensor(form.biases), [1, 1], [0, 0], [1, 1], 1)
+            y = operators.conv2d(given, packed, 1.0, form.zero)
+        return y.int_repr().numpy().astype(int).reshape(len(x), -1) - form.zero
+
+
+@pytest.mark.parametrize(("engine", "linear", "arithmetic"), [
+    ("x86", True, "fbgemm"), ("fbgemm", True, "fbgemm"), ("fbgemm", False, "fbgemm"), ("onednn", True, "onednn_linear"),
+    ("onednn", False, "onednn_conv"), ("qnnpack", True, "qnnpack"), ("qnnpack", False, "qnnpack")])
+def test_each_arithmetic_is_torchs_own(engine: str, linear: bool, arithmetic: str, seed: int) -> None:
+    """On 400,000 accumulators with biases that make ties, bit by bit; and no other one is."""
     rng = np.random.default_rng(seed)
     count, inputs = 40, 25
-    weight, x = rng.integers(-64, 64, (count, inputs)), rng.integers(0, 256, (500, inputs))
-    total = x @ weight.T
-    scales = (rng.uniform(20, 90, count) / total.std()).astype(np.float32)
-    ties = total[rng.integers(500, size=count), np.arange(count)]
-    biases = (rng.integers(-20, 21, count) + 0.5 - ties * scales).astype(np.float32)
-    form = Fused(scales, biases, np.ones(count, int), 128, -128, 127)
-    with torch_engine.engine(engine):
-        stored = torch._make_per_channel_quantized_tensor(torch.tensor(weight, dtype=torch.int8), torch.tensor(
-            scales).double(), torch.zeros(count, dtype=torch.int64), 0)
-        packed = torch.ops.quantized.linear_prepack(stored, torch.tensor(biases))
-        given = torch._make_per_tensor_quantized_tensor(torch.tensor(x, dtype=torch.uint8), 1.0, 0)
-        y = torch.ops.quantized.linear(given, packed, 1.0, 128).int_repr().numpy().astype(int) - 128
-    arithmetic = "fbgemm" if engine == "x86" else engine
-    wanted = {name: values(form, total.astype(np.float32)).clip(-128, 127) for name, values in ARITHMETICS.items()}
-    assert np.array_equal(y, wanted[arithmetic])
-    assert [name for name in wanted if np.array_equal(wanted[name], y)] == [arithmetic]
+    wrong = dict.fromkeys(ARITHMETICS, 0)
+    for _ in range(20):
+        weight, x = rng.integers(-64, 64, (count, inputs)), rng.integers(0, 256, (500, inputs))
+        total = x @ weight.T
+        scales = (rng.uniform(20, 90, count) / total.std()).astype(np.float32)
+        ties = total[rng.integers(500, size=count), np.arange(count)]
+        biases = (rng.integers(-20, 21, count) + 0.5 - ties * scales).astype(np.float32)
+        form = Fused(scales, biases, np.ones(count, int), 128, -128, 127)
+        y = by_engine(engine, weight, x, form, linear=linear)
+        for name, values in ARITHMETICS.items():
+            wrong[name] += int((values(form, total.astype(np.float32)).clip(-128, 127) != y).sum())
+    assert [name for name, count in wrong.items() if not count] == [arithmetic]
 
 
 def test_constants_are_right_for_every_integer(seed: int) -> None:
