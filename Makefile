@@ -24,7 +24,7 @@ $(VENV)/.test: requirements/test.txt requirements/qat.txt requirements/targets.t
 	$(PIP) install -r requirements/test.txt
 	@touch $@
 
-env: $(VENV)/.test  ## make .venv with everything but torch
+env: $(VENV)/.test  ## make .venv with everything that the tests need
 
 demo: $(VENV)/.demo  ## classify held-out images with the RTL of the shipped digits network, and build it for pynq, verified
 	$(BIN)/hwgen run examples/digits_mlp.onnx --engine rtl --board pynq --input examples/digits_mlp_inputs.npy \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -31,3 +32,14 @@ class HwgenError(Exception):
         self.why = why
         self.help = help
         self.exit_code = exit_code
+
+
+def did_you_mean(name: str, known: Iterable[str], plural: str) -> str:
+    """The help sentence for an unknown name: the closest known one, and all of them."""
+    names = sorted(known)
+    from difflib import get_close_matches
+
+    close = get_close_matches(name[:100], names, n=1, cutoff=0.5)
+    listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"{hint}The {plural} are: {listed}."

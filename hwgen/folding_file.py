@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, did_you_mean
 from hwgen.ir.graph import Graph, Node
 from hwgen.kernels.base import Fold, Kernel
 from hwgen.passes.fold_options import LayerFold, alternatives, legal_folds
-from hwgen.toml_file import did_you_mean, read_toml
+from hwgen.toml_file import read_toml
 
 _HELP = "Write one table a layer, [name], with pe, simd and kernel; a build writes its own as folding.toml."
 _KEYS = ("pe", "simd", "kernel")

@@ -7,12 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, did_you_mean
 from hwgen.frontend import ImportOptions
 from hwgen.ir.text import graph_text
 from hwgen.passes.pipeline import lower
 from hwgen.source import load_network
-from hwgen.toml_file import did_you_mean
 
 Pass = tuple[str, str]
 """Name of a pass and the text of the graph after it."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,3 @@ def read_toml(path: Path, code: str, help: str) -> Mapping[str, Any]:
         raise HwgenError(code, str(path), "it is not valid TOML: it is nested too deeply", help) from None
     except ValueError as error:
         raise HwgenError(code, str(path), f"it is not valid TOML: {str(error).splitlines()[0]}", help) from None
-
-
-def did_you_mean(name: str, known: Iterable[str], plural: str) -> str:
-    """The help sentence for an unknown name: the closest known one, and all of them."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name[:100], names, n=1, cutoff=0.5)
-    listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    hint = f"Did you mean {close[0]}? " if close else ""
-    return f"{hint}The {plural} are: {listed}."

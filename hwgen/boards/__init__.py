@@ -9,9 +9,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, did_you_mean
 from hwgen.kernels.base import Resources
-from hwgen.toml_file import did_you_mean, read_toml
+from hwgen.toml_file import read_toml
 
 FAMILIES = ("xc7", "xcup", "ecp5")
 DEFAULT_CLOCK_MHZ = 100.0

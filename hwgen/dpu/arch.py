@@ -5,11 +5,10 @@ A fingerprint is type << 56 | instruction set << 48 | 48 bits of features, of wh
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, did_you_mean
 
 DEFAULT = "DPUCZDX8G_ISA1_B4096"
 _SIZES = {512: 0, 800: 1, 1024: 2, 1152: 3, 1600: 4, 2304: 5, 3136: 6, 4096: 7}
@@ -75,8 +74,6 @@ def architecture(name: str | None) -> Architecture:
     if name is None:
         return ARCHITECTURES[DEFAULT]
     if name not in ARCHITECTURES:
-        close = difflib.get_close_matches(name, ARCHITECTURES, 1)
-        hint = f"Did you mean {close[0]}? " if close else ""
         raise HwgenError("unknown-arch", name, "there is no DPU of this name",
-                         f"{hint}The DPUs are: {', '.join(ARCHITECTURES)}.")
+                         did_you_mean(name, ARCHITECTURES, "DPUs"))
     return ARCHITECTURES[name]

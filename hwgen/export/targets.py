@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwgen import __version__
 from hwgen.emit.staging import staged
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, did_you_mean
 from hwgen.export import dpu, finn, onnx_files, pytorch, qdq, qonnx, qop, tvm
 from hwgen.export.written import ExportOptions, Written
 from hwgen.frontend import Imported, ImportOptions
@@ -72,10 +71,8 @@ TARGETS: Mapping[str, ExportTarget] = {target.name: target for target in (
 def target_named(name: str) -> ExportTarget:
     """HwgenError: "unknown-target"."""
     if name not in TARGETS:
-        close = difflib.get_close_matches(name, TARGETS, 1)
-        hint = f"Did you mean {close[0]}? " if close else ""
         raise HwgenError("unknown-target", name, "there is no target of this name",
-                         f"{hint}The targets are: {', '.join(TARGETS)}.")
+                         did_you_mean(name, TARGETS, "targets"))
     return TARGETS[name]
 
 

@@ -164,4 +164,4 @@ def test_architectures_by_name() -> None:
     with pytest.raises(HwgenError) as caught:
         architecture("DPUCZDX8G_ISA1_B4097")
     assert str(caught.value).startswith("unknown-arch: DPUCZDX8G_ISA1_B4097: there is no DPU of this name. Did you "
-                                        "mean DPUCZDX8G_ISA1_B4096? The DPUs are: DPUCZDX8G_ISA1_B512, ")
+                                        "mean DPUCZDX8G_ISA1_B4096? The DPUs are: DPUCZDX8G_ISA1_B1024, ")
