@@ -11,7 +11,10 @@ from hwgen.errors import HwgenError
 from hwgen.ir.graph import Node
 from hwgen.ir.tensor import Array, Tensor
 from hwgen.ops.quantized import Dense, Quant
+from hwgen.ops.quantized_layout import ConvTranspose
 from hwgen.ops.quantized_maps import Conv
+
+WeightedOp = Dense | Conv | ConvTranspose
 
 MAX_BIAS_POSITION = 12
 FIXED_POINT = "Train with the quantizers of hwgen.nn.quant whose names end in FixedPoint or FixedPointInternalScaling."
@@ -39,7 +42,7 @@ def exponent(node: Node, scale: Tensor, what: str = "its scale") -> int:
     return int(value.denominator.bit_length() - value.numerator.bit_length())
 
 
-def weight_position(node: Node, op: Dense | Conv) -> int:
+def weight_position(node: Node, op: WeightedOp) -> int:
     """HwgenError: "dpu-zero-point", "dpu-bits", "dpu-scale"."""
     if np.any(op.zero_point.array != 0):
         raise HwgenError("dpu-zero-point", node.name, "its weights have a zero point", FIXED_POINT)

@@ -23,8 +23,6 @@ from hwgen.ir.tensor import Array, Tensor
 from hwgen.ops import quantized as q
 from hwgen.ops import quantized_layout as moves
 from hwgen.ops import quantized_maps as maps
-from hwgen.ops.depthwise import Depthwise
-from hwgen.ops.matmul import MatMul
 from hwgen.ops.pad import Pad as PadOp
 from hwgen.ops.pool import Pool
 from hwgen.ops.quantized_curves import Product as ProductOp
@@ -78,64 +76,6 @@ class Layer(ABC):
     def shifts(self, positions: Sequence[int]) -> dict[str, int]:
         """The shifts by name, as Vitis AI calls them."""
         return {}
-
-
-@dataclass(frozen=True)
-class Weighted(Layer):
-    """A convolution or, without geometry, a fully connected layer.
-
-    weight: int8 (M, C / groups, KH, KW) or (M, K); bias: int8 (M,) or None; each at a position of its own.
-    """
-
-    weight: Tensor
-    weight_position: int
-    bias: Tensor | None
-    bias_position: int | None
-    geometry: Geometry | None
-    groups: int
-    activation: Activation
-
-    @property
-    def kind(self) -> str:  # type: ignore[override]
-        if self.geometry is None:
-            return "fc"
-        return "conv" if self.groups == 1 else "depthwise"
-
-    def shifts(self, positions: Sequence[int]) -> dict[str, int]:
-        grid = positions[0] + self.weight_position
-        found = {"shift_cut": grid - self.position}
-        return found if self.bias_position is None else {**found, "shift_bias": grid - self.bias_position}
-
-    def accumulate(self, x: Array, positions: Sequence[int]) -> Array:
-        """(frames, *shape): the products' sums and the bias, on the grid of input times weight."""
-        products = self._products(np.moveaxis(x, 1, -1))
-        if self.bias is not None:
-            products = products + arithmetic.aligned_bias(self.bias.array, self.shifts(positions)["shift_bias"])
-        return np.moveaxis(products, -1, 1)
-
-    def _products(self, x: Array) -> Array:
-        weight = self.weight.array
-        if self.geometry is None:
-            return MatMul(self.weight, INT8).run(x)[0]
-        windows = self.geometry.window.run(bordered(x, self.geometry, 0))[0]
-        if self.groups == 1:
-            matrix = Tensor(weight.transpose(0, 2, 3, 1).reshape(len(weight), -1))
-            return MatMul(matrix, INT8).run(windows)[0]
-        return Depthwise(Tensor(weight.reshape(len(weight), -1)), INT8).run(windows)[0]
-
-    def run(self, inputs: Sequence[Array], positions: Sequence[int], mode: Rounding) -> Array:
-        places = self.shifts(positions)["shift_cut"]
-        return arithmetic.activated(self.accumulate(inputs[0], positions), places, self.activation, self.position, mode)
-
-    def real(self, positions: Sequence[int]) -> list[Real]:
-        bias = None
-        if self.bias is not None:
-            grid = Fraction(1, 2) ** (positions[0] + self.weight_position)
-            aligned = arithmetic.aligned_bias(self.bias.array, self.shifts(positions)["shift_bias"])
-            bias = Tensor(np.array([int(b) * grid for b in aligned], dtype=object))
-        weight = (self.weight, Tensor(step_at(self.weight_position)), Tensor(0), bias)
-        op = q.Dense(*weight) if self.geometry is None else maps.Conv(self.geometry, *weight, self.groups)
-        return [Real(op), *activation_ops(self.activation), Real(fix(self.position))]
 
 
 def bordered(x: Array, geometry: Geometry, value: int) -> Array:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
 from hwgen.dpu import arithmetic
 from hwgen.dpu.arch import Architecture, Range
 from hwgen.dpu.arithmetic import INT8, Activation
-from hwgen.dpu.layers import AveragePool, Concat, Curve, Layer, MaxPool, Sum, Weighted, at
+from hwgen.dpu.layers import AveragePool, Concat, Curve, Layer, MaxPool, Sum, at
 from hwgen.dpu.network import DpuNetwork
-from hwgen.dpu.read import joined
+from hwgen.dpu.refusals import joined
+from hwgen.dpu.weighted import Convolution, Filter, Transposed, Weighted
 from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.ir.tensor import Tensor
@@ -69,19 +69,25 @@ def fitted(network: DpuNetwork, arch: Architecture) -> tuple[DpuNetwork, tuple[A
 
 
 def _beyond(layer: Layer, arch: Architecture) -> Iterator[str]:
-    """What of a layer's shape the architecture does not have."""
-    if isinstance(layer, Weighted) and layer.geometry is not None and layer.groups == 1:
-        yield from _outside(layer.geometry, arch.conv_kernel, arch.conv_stride, arch.conv_pad)
-        rows = prod(layer.geometry.kernel) * -(-layer.weight.shape[1] // arch.channels_in)
+    """What of a layer's shape the architecture does not have: depthwise layers and pools are the ALU's."""
+    by_alu = isinstance(layer, MaxPool | AveragePool) or (isinstance(layer, Filter) and layer.depthwise)
+    if isinstance(layer, Transposed):
+        yield from _outside_phases(layer.geometry, arch.alu_kernel if by_alu else arch.conv_kernel)
+    elif isinstance(layer, Convolution | MaxPool | AveragePool):
+        limits = (arch.alu_kernel, arch.alu_stride, arch.alu_pad) if by_alu else (
+            arch.conv_kernel, arch.conv_stride, arch.conv_pad)
+        yield from _outside(layer.geometry, *limits)
+    if isinstance(layer, Weighted) and not by_alu:
+        rows = layer.taps * -(-layer.weight.shape[1] // arch.channels_in)
         if rows > arch.bank_depth:
             yield f"its weights take {rows} rows of a memory bank, the DPU has {arch.bank_depth}"
-    elif isinstance(layer, Weighted) and layer.geometry is None:
-        rows = -(-layer.weight.shape[1] // arch.channels_in)
-        if rows > arch.bank_depth:
-            yield f"its weights take {rows} rows of a memory bank, the DPU has {arch.bank_depth}"
-    elif isinstance(layer, Weighted | MaxPool | AveragePool):
-        assert layer.geometry is not None
-        yield from _outside(layer.geometry, arch.alu_kernel, arch.alu_stride, arch.alu_pad)
+
+
+def _outside_phases(geometry: Geometry, ratio: Range) -> Iterator[str]:
+    """A transposed convolution is one convolution for each phase of its stride: kernel / stride counts (UG1414)."""
+    (height, width), (down, right) = geometry.kernel, geometry.stride
+    if not all(ratio.low * s <= k <= ratio.high * s for k, s in ((height, down), (width, right))):
+        yield f"its kernel is {height}x{width} and its stride {down}x{right}, the DPU has {ratio} for their quotient"
 
 
 def _outside(geometry: Geometry, kernel: Range, stride: Range, pad: Range) -> Iterator[str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.dpu.arithmetic import clipped
-from hwgen.dpu.layers import Layer, Real, Shape, Weighted, fix
+from hwgen.dpu.layers import Layer, Real, Shape, fix
+from hwgen.dpu.weighted import Weighted
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Node
 from hwgen.ir.tensor import Array
 from hwgen.rounding import Rounding

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from hwgen.dpu.arithmetic import LEAKY_SLOPE, Activation
-from hwgen.dpu.fixed_point import FIXED_POINT, bias_of, position_of, weight_position
+from hwgen.dpu.fixed_point import FIXED_POINT, WeightedOp, bias_of, position_of, weight_position
 from hwgen.dpu.gates import Gate, on_gate
 from hwgen.dpu.layers import (
     AveragePool,
@@ -28,9 +28,10 @@ from hwgen.dpu.layers import (
     Shape,
     Sum,
     Upsampled,
-    Weighted,
 )
 from hwgen.dpu.network import DpuNetwork, Entry
+from hwgen.dpu.refusals import joined, no_counterpart, unquantized
+from hwgen.dpu.weighted import Convolution, FullyConnected, Transposed, Weighted, transposed_geometry
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Graph, Node
 from hwgen.ir.tensor import Tensor
@@ -40,8 +41,6 @@ from hwgen.ops import quantized_maps as maps
 from hwgen.ops.quantized_curves import Product
 from hwgen.passes.canonicalise import canonicalise
 
-SHOWN = 12
-"""Most further refusals in one message."""
 SLOPES = (Fraction(LEAKY_SLOPE[0], 1 << LEAKY_SLOPE[1]), Fraction(float(np.float32(0.1))), Fraction(0.1))
 """Of a LeakyRelu that a DPU has as 26/256."""
 
@@ -206,27 +205,6 @@ class Reader:
                           tuple(self.head), tuple(self.tail), self.graph)
 
 
-def joined(errors: Sequence[HwgenError]) -> HwgenError:
-    """The first error, of all places where the same is wrong; other things that are wrong are named behind it."""
-    first = errors[0]
-    same = [e.where for e in errors if (e.code, e.why) == (first.code, first.why)]
-    others = dict.fromkeys(f"{e.where}: {e.why}" for e in errors if (e.code, e.why) != (first.code, first.why))
-    more = [f"and {len(others) - SHOWN} more"] if len(others) > SHOWN else []
-    why = "; ".join([first.why, *list(others)[:SHOWN], *more])
-    return HwgenError(first.code, ", ".join(dict.fromkeys(same)), why, first.help)
-
-
-def no_counterpart(node: Node, why: str, help: str) -> HwgenError:
-    """A layer that a DPU does not have."""
-    return HwgenError("dpu-layer", node.name, why, help)
-
-
-def unquantized(name: str) -> HwgenError:
-    """A layer whose result nothing rounds to int8."""
-    return HwgenError("dpu-quantizer", name, "no quantizer rounds its output to int8",
-                      f"Quantize the output of every layer. {FIXED_POINT}")
-
-
 def as_map(shape: Shape) -> Shape:
     """(C, L) as (C, 1, L)."""
     return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
@@ -257,21 +235,56 @@ def _again(reader: Reader, node: Node, state: Fixed, position: int) -> Fixed:
     return state
 
 
-def _weighted(reader: Reader, node: Node, op: q.Dense | maps.Conv, states: Sequence[State]) -> Pending:
+def _dense(reader: Reader, node: Node, op: q.Dense, states: Sequence[State]) -> Pending:
+    parts = _weighted(reader, node, op, states)
+    if len(parts.shape) != 1:
+        raise no_counterpart(node, "it is a product over the last axis of a map", "Flatten the map before it.")
+    return Pending(FullyConnected(*parts))
+
+
+def _conv(reader: Reader, node: Node, op: maps.Conv, states: Sequence[State]) -> Pending:
+    parts = _weighted(reader, node, op, states)
+    _refuse_groups(node, op, reader.shapes[parts.inputs[0]])
+    return Pending(Convolution(*parts, op.geometry, op.groups))
+
+
+def _conv_transpose(reader: Reader, node: Node, op: moves.ConvTranspose, states: Sequence[State]) -> Pending:
+    parts = _weighted(reader, node, op, states)
+    shape = reader.shapes[parts.inputs[0]]
+    _refuse_groups(node, op, shape)
+    return Pending(Transposed(*parts, transposed_geometry(node, op, shape), op.groups))
+
+
+class Parts(NamedTuple):
+    """The fields of Weighted, in order."""
+
+    name: str
+    output: str
+    inputs: tuple[str]
+    shape: Shape
+    position: int
+    weight: Tensor
+    weight_position: int
+    bias: Tensor | None
+    bias_position: int | None
+    activation: Activation = Activation.NONE
+
+
+def _weighted(reader: Reader, node: Node, op: WeightedOp, states: Sequence[State]) -> Parts:
     source = reader.fixed(node, states[0])
     if op.weight.is_float:
         raise HwgenError("dpu-quantizer", node.name, "its weights are not quantized", FIXED_POINT)
     position = reader.noted(lambda: weight_position(node, op), 0)
-    groups = op.groups if isinstance(op, maps.Conv) else 1
-    if groups not in (1, len(op.weight.array)) or (groups > 1 and groups != reader.shapes[source][0]):
-        raise no_counterpart(node, f"a DPU has no convolution of {groups} groups", "Use one group, or one a channel.")
     nothing: tuple[Tensor | None, int | None] = (None, None)
     bias, bias_position = reader.noted(lambda: bias_of(node, op.bias, reader.positions[source] + position), nothing)
-    layer = Weighted(node.name, node.outputs[0], (source,), _shape(reader, node), 0, op.weight, position, bias,
-                     bias_position, op.geometry if isinstance(op, maps.Conv) else None, groups, Activation.NONE)
-    if isinstance(op, q.Dense) and len(reader.shapes[source]) != 1:
-        raise no_counterpart(node, "it is a product over the last axis of a map", "Flatten the map before it.")
-    return Pending(layer)
+    return Parts(node.name, node.outputs[0], (source,), _shape(reader, node), 0, op.weight, position, bias,
+                 bias_position)
+
+
+def _refuse_groups(node: Node, op: maps.Conv | moves.ConvTranspose, shape: Shape) -> None:
+    if op.groups != 1 and not op.groups == shape[0] == len(op.weight.array):
+        raise no_counterpart(node, f"a DPU has no convolution of {op.groups} groups", "Use one group, or one a "
+                             "channel.")
 
 
 def _shape(reader: Reader, node: Node) -> Shape:
@@ -375,7 +388,8 @@ def _product(reader: Reader, node: Node, op: Product, states: Sequence[State]) -
 
 Handler = Callable[[Reader, Node, Any, Sequence[State]], State]
 HANDLERS: dict[type, Handler] = {
-    q.Quant: _quant, q.Dense: _weighted, maps.Conv: _weighted, maps.Join: _sum, maps.AveragePool: _average_pool,
-    maps.MaxPool: _max_pool, q.Reshape: _reshape, moves.Resize: _resize, moves.ConstantPad: _pad, maps.Concat: _concat,
-    q.Relu: _relu, q.Clip: _clip, q.LeakyRelu: _leaky_relu, q.Elementwise: _elementwise, Product: _product}
+    q.Quant: _quant, q.Dense: _dense, maps.Conv: _conv, moves.ConvTranspose: _conv_transpose, maps.Join: _sum,
+    maps.AveragePool: _average_pool, maps.MaxPool: _max_pool, q.Reshape: _reshape, moves.Resize: _resize,
+    moves.ConstantPad: _pad, maps.Concat: _concat, q.Relu: _relu, q.Clip: _clip, q.LeakyRelu: _leaky_relu,
+    q.Elementwise: _elementwise, Product: _product}
 """By op; the rest has no counterpart."""

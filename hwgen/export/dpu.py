@@ -9,10 +9,10 @@ import numpy as np
 
 from hwgen.dpu.arch import Architecture, architecture
 from hwgen.dpu.flips import Flips, flips
-from hwgen.dpu.layers import Weighted
 from hwgen.dpu.limits import Adjustment, fitted
 from hwgen.dpu.network import DpuNetwork
 from hwgen.dpu.read import read
+from hwgen.dpu.weighted import Weighted
 from hwgen.errors import Exit, HwgenError
 from hwgen.export.dpu_files import files
 from hwgen.export.written import ExportOptions, Written

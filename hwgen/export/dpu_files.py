@@ -10,8 +10,9 @@ import numpy as np
 
 from hwgen import __version__
 from hwgen.dpu.arch import Architecture
-from hwgen.dpu.layers import Layer, Shape, Weighted
+from hwgen.dpu.layers import Layer, Shape
 from hwgen.dpu.network import DpuNetwork
+from hwgen.dpu.weighted import Weighted
 from hwgen.emit.render import render
 from hwgen.export import pyxir, xmodel
 from hwgen.export.dpu_names import Labels, shapes_of

@@ -5,9 +5,10 @@ Add; standard: Flatten, Reshape, Concat, Resize). Each node of the domain has `v
 attributes vai_quant_in, _out, _weights and _biases, each [bit width, position], one pair for every input. Maps are
 (N, C, H, W).
 
-Brevitas had no LeakyRelu, HardSigmoid, HardSwish and Clip: they are written as ONNX defines them, in the same domain
-and with the same attributes. PyXIR's reader drops their positions (LeakyRelu), takes them for any op (HardSigmoid,
-Clip) or has none such (HardSwish, and the standard Resize).
+Brevitas had no ConvTranspose, LeakyRelu, HardSigmoid, HardSwish and Clip: they are written as ONNX defines them, in the
+same domain and with the same attributes. PyXIR's reader drops their positions (LeakyRelu), takes them for any op
+(HardSigmoid, Clip), has none such (HardSwish, and the standard Resize), or departs from ONNX: it takes the weights of a
+ConvTranspose as (M, C, KH, KW) and its pads as top, bottom, left, right.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from hwgen.dpu import layers as dpu
 from hwgen.dpu.arithmetic import INT8, LEAKY_SLOPE, Activation
 from hwgen.dpu.layers import Shape, step_at
 from hwgen.dpu.network import DpuNetwork, Entry
+from hwgen.dpu.weighted import Convolution, Filter, FullyConnected, Transposed, Weighted
 from hwgen.exact.convolution import Geometry
 from hwgen.export.dpu_names import Labels, shapes_of
+from hwgen.export.qonnx_layout import by_inputs
 from hwgen.ir.tensor import Array
 
 DOMAIN = "pyxir.onnx"
@@ -162,14 +165,14 @@ def _end(layer: dpu.Layer, labels: Labels) -> str:
 
 
 def _fused(layer: dpu.Layer) -> Activation:
-    return layer.activation if isinstance(layer, dpu.Weighted | dpu.Sum) else Activation.NONE
+    return layer.activation if isinstance(layer, Weighted | dpu.Sum) else Activation.NONE
 
 
 def _activation_name(layer: dpu.Layer, activation: Activation, labels: Labels) -> str:
     return labels.part(layer.output, activation.value.lower())
 
 
-def _with_activation(site: Site, layer: dpu.Weighted | dpu.Sum, step: Step) -> list[Step]:
+def _with_activation(site: Site, layer: Weighted | dpu.Sum, step: Step) -> list[Step]:
     """A step and the layer's fused activation."""
     if layer.activation is Activation.NONE:
         return [step]
@@ -178,9 +181,9 @@ def _with_activation(site: Site, layer: dpu.Weighted | dpu.Sum, step: Step) -> l
     return [step, Step(op, (step.output,), name, layer.shape, attributes, Fix((layer.position,), layer.position))]
 
 
-def _padding(site: Site, layer: dpu.Layer, source: str, geometry: Geometry | None, value: float = 0.0) -> list[Step]:
+def _padding(site: Site, layer: dpu.Layer, source: str, geometry: Geometry, value: float = 0.0) -> list[Step]:
     """A node for the border, where there is one."""
-    if geometry is None or not any(geometry.pads):
+    if not any(geometry.pads):
         return []
     name = site.labels.part(layer.output, "pad")
     position = site.positions[layer.inputs[0]]
@@ -206,21 +209,39 @@ def covers(geometry: Geometry, shape: Shape) -> bool:
     return geometry.kernel == tuple(shape[1:]) and not any(geometry.pads)
 
 
-def _weighted(site: Site, layer: dpu.Weighted, inputs: Sequence[str]) -> list[Step]:
+def _fully_connected(site: Site, layer: FullyConnected, inputs: Sequence[str]) -> list[Step]:
+    return _weighted(site, layer, "Gemm", inputs[0], layer.weight.array, {"transB": 1})
+
+
+def _convolution(site: Site, layer: Convolution, inputs: Sequence[str]) -> list[Step]:
     padding = _padding(site, layer, inputs[0], layer.geometry)
     source = padding[-1].output if padding else inputs[0]
-    constants = {site.labels.part(layer.output, "weight"): layer.weight.array.astype(np.int8)}
+    attributes = {**_kernel(layer), "auto_pad": "VALID"}
+    return [*padding, *_weighted(site, layer, "Conv", source, layer.weight.array, attributes)]
+
+
+def _transposed(site: Site, layer: Transposed, inputs: Sequence[str]) -> list[Step]:
+    """Pads are what is cut off: no node pads."""
+    weight = by_inputs(layer.weight.array, layer.groups, False)
+    attributes = {**_kernel(layer), "pads": layer.geometry.pads}
+    return _weighted(site, layer, "ConvTranspose", inputs[0], weight, attributes)
+
+
+def _kernel(layer: Filter) -> dict[str, Any]:
+    geometry = layer.geometry
+    return {"kernel_shape": geometry.kernel, "strides": geometry.stride, "group": layer.groups,
+            "dilations": geometry.dilation}
+
+
+def _weighted(site: Site, layer: Weighted, op: str, source: str, weight: Array,
+              attributes: Mapping[str, Any]) -> list[Step]:
+    """A step with weights and bias, and the layer's activation."""
+    constants = {site.labels.part(layer.output, "weight"): weight.astype(np.int8)}
     if layer.bias is not None:
         constants[site.labels.part(layer.output, "bias")] = layer.bias.array.astype(np.int8)
-    op, attributes = ("Gemm", {"transB": 1}) if layer.geometry is None else _conv(layer.geometry, layer.groups)
     fix = site.fix(layer, layer.weight_position, layer.bias_position)
     own = Step(op, (source, *constants), site.labels.of(layer.output), layer.shape, attributes, fix, constants)
-    return [*padding, *_with_activation(site, layer, own)]
-
-
-def _conv(geometry: Geometry, groups: int) -> tuple[str, dict[str, Any]]:
-    return "Conv", {"kernel_shape": geometry.kernel, "strides": geometry.stride, "auto_pad": "VALID", "group": groups,
-                    "dilations": geometry.dilation}
+    return _with_activation(site, layer, own)
 
 
 def _sum(site: Site, layer: dpu.Sum, inputs: Sequence[str]) -> list[Step]:
@@ -280,7 +301,7 @@ def _upsampled(site: Site, layer: dpu.Upsampled, inputs: Sequence[str]) -> list[
 
 
 _STEPS: Mapping[type[dpu.Layer], Callable[[Site, Any, Sequence[str]], list[Step]]] = {
-    dpu.Weighted: _weighted, dpu.Sum: _sum, dpu.AveragePool: _average_pool, dpu.MaxPool: _max_pool,
-    dpu.Rectified: _function, dpu.Curve: _function, dpu.Concat: _concat, dpu.Reshape: _reshape, dpu.Border: _border,
-    dpu.Upsampled: _upsampled}
+    FullyConnected: _fully_connected, Convolution: _convolution, Transposed: _transposed, dpu.Sum: _sum,
+    dpu.AveragePool: _average_pool, dpu.MaxPool: _max_pool, dpu.Rectified: _function, dpu.Curve: _function,
+    dpu.Concat: _concat, dpu.Reshape: _reshape, dpu.Border: _border, dpu.Upsampled: _upsampled}
 """The nodes of a layer, given the names of its inputs."""

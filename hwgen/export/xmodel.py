@@ -23,6 +23,7 @@ from hwgen.dpu import layers as dpu
 from hwgen.dpu.arithmetic import GATE_POSITION, LEAKY_SLOPE, SIXTH, Activation
 from hwgen.dpu.layers import Shape, step_at
 from hwgen.dpu.network import DpuNetwork
+from hwgen.dpu.weighted import Convolution, Filter, FullyConnected, Transposed, Weighted, flipped
 from hwgen.exact.convolution import Geometry
 from hwgen.export.dpu_names import Labels, shapes_of
 from hwgen.export.pyxir import BITS, covers
@@ -74,7 +75,7 @@ def flattened(network: DpuNetwork) -> dict[str, Shape]:
         source = shapes[layer.inputs[0]]
         if isinstance(layer, dpu.Reshape) and len(source) == 3 and len(layer.shape) == 1:
             readers = [other for other in network.layers if layer.output in other.inputs]
-            if layer.output not in network.outputs and all(isinstance(r, dpu.Weighted) for r in readers):
+            if layer.output not in network.outputs and all(isinstance(r, FullyConnected) for r in readers):
                 found[layer.output] = source
     return found
 
@@ -114,6 +115,16 @@ class Graph:
         name = self.const(self.labels.part(value, role), integers * step_at(position))
         return self.fix(self.labels.part(value, f"{role}_fix"), name, integers.shape, position)
 
+    def weights(self, layer: Weighted, integers: Array) -> str:
+        """Append a layer's weights, in XIR's order."""
+        return self.parameter(layer.output, "weights", integers, layer.weight_position)
+
+    def bias(self, layer: Weighted) -> dict[str, str]:
+        """Append a layer's bias, if it has one: by argument."""
+        if layer.bias is None or layer.bias_position is None:
+            return {}
+        return {"bias": self.parameter(layer.output, "bias", layer.bias.array, layer.bias_position)}
+
     def own(self, layer: dpu.Layer, type: str, inputs: Sequence[str], attributes: Mapping[str, Attribute] | None = None,
             **more: str) -> str:
         """Append the op that has a layer's name and shape."""
@@ -130,7 +141,7 @@ class Graph:
         constant = self.const(self.labels.part(layer.output, "factor"), np.array([factor]))
         return self.part(layer, "scaled", "mul", [source, constant])
 
-    def activated(self, layer: dpu.Weighted | dpu.Sum, source: str) -> str:
+    def activated(self, layer: Weighted | dpu.Sum, source: str) -> str:
         """Append a layer's fused activation, if it has one."""
         if layer.activation is Activation.NONE:
             return source
@@ -194,27 +205,31 @@ def _window(geometry: Geometry) -> dict[str, Attribute]:
     return {"kernel": [width, height], "stride": [right, down], "pad": [left, last, top, bottom], "pad_mode": "FLOOR"}
 
 
-def _weighted(graph: Graph, layer: dpu.Weighted, inputs: Sequence[str]) -> str:
-    value, weight = layer.output, _weights(graph, layer)
-    weights = graph.parameter(value, "weights", weight, layer.weight_position)
-    bias = {}
-    if layer.bias is not None and layer.bias_position is not None:
-        bias = {"bias": graph.parameter(value, "bias", layer.bias.array, layer.bias_position)}
-    if layer.geometry is None:
-        transposed: dict[str, Attribute] = {"transpose_a": False, "transpose_b": True}
-        return graph.activated(layer, graph.own(layer, "matmul", [*inputs, weights], transposed, **bias))
-    type = "conv2d" if layer.groups == 1 else "depthwise-conv2d"
+def _fully_connected(graph: Graph, layer: FullyConnected, inputs: Sequence[str]) -> str:
+    """(M, K), its columns in the order of the input."""
+    weight, shape = layer.weight.array, graph.flattened.get(layer.inputs[0])
+    ordered = weight if shape is None else hwc(weight.reshape(-1, *shape)).reshape(weight.shape)
+    weights, bias = graph.weights(layer, ordered), graph.bias(layer)
+    attributes: dict[str, Attribute] = {"transpose_a": False, "transpose_b": True}
+    return graph.activated(layer, graph.own(layer, "matmul", [*inputs, weights], attributes, **bias))
+
+
+def _convolution(graph: Graph, layer: Convolution, inputs: Sequence[str]) -> str:
+    return _filtered(graph, layer, "depthwise-conv2d" if layer.depthwise else "conv2d", layer.weight.array, inputs)
+
+
+def _transposed(graph: Graph, layer: Transposed, inputs: Sequence[str]) -> str:
+    """XIR spreads the input and convolves, so that its kernels are flipped; its pads are what is cut off."""
+    type = "transposed-depthwise-conv2d" if layer.depthwise else "transposed-conv2d"
+    return _filtered(graph, layer, type, flipped(layer.weight.array), inputs)
+
+
+def _filtered(graph: Graph, layer: Filter, type: str, weight: Array, inputs: Sequence[str]) -> str:
+    """Kernels as (M, KH, KW, C), depthwise (1, KH, KW, M)."""
+    weights = graph.weights(layer, hwc(weight.transpose(1, 0, 2, 3) if layer.depthwise else weight))
+    bias = graph.bias(layer)
     attributes = _window(layer.geometry) | {"dilation": [*reversed(layer.geometry.dilation)]}
     return graph.activated(layer, graph.own(layer, type, inputs, attributes, weights=weights, **bias))
-
-
-def _weights(graph: Graph, layer: dpu.Weighted) -> Array:
-    """(M, KH, KW, C), depthwise (1, KH, KW, M), fully connected (M, K) with its columns in the order of the input."""
-    weight = layer.weight.array
-    if layer.geometry is not None:
-        return hwc(weight) if layer.groups == 1 else hwc(weight.transpose(1, 0, 2, 3))
-    shape = graph.flattened.get(layer.inputs[0])
-    return weight if shape is None else hwc(weight.reshape(-1, *shape)).reshape(weight.shape)
 
 
 def _sum(graph: Graph, layer: dpu.Sum, inputs: Sequence[str]) -> str:
@@ -294,7 +309,7 @@ def _upsampled(graph: Graph, layer: dpu.Upsampled, inputs: Sequence[str]) -> str
 
 
 _WRITERS: Mapping[type[dpu.Layer], Callable[[Graph, Any, Sequence[str]], str]] = {
-    dpu.Weighted: _weighted, dpu.Sum: _sum, dpu.AveragePool: _average_pool, dpu.MaxPool: _max_pool,
-    dpu.Rectified: _rectified, dpu.Curve: _curve, dpu.Concat: _concat, dpu.Reshape: _reshape, dpu.Border: _border,
-    dpu.Upsampled: _upsampled}
+    FullyConnected: _fully_connected, Convolution: _convolution, Transposed: _transposed, dpu.Sum: _sum,
+    dpu.AveragePool: _average_pool, dpu.MaxPool: _max_pool, dpu.Rectified: _rectified, dpu.Curve: _curve,
+    dpu.Concat: _concat, dpu.Reshape: _reshape, dpu.Border: _border, dpu.Upsampled: _upsampled}
 """The op that has a layer's value before it is rounded, given its inputs' names."""

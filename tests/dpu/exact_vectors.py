@@ -7,7 +7,9 @@ Every number is q * 2^-position with q of int8; a result is floor(value * 2^posi
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import random
 import sys
 from fractions import Fraction
@@ -91,20 +93,54 @@ def average_pool(rng: random.Random) -> dict[str, Any]:
 
 def product(rng: random.Random) -> dict[str, Any]:
     """One weight of each channel, a bias, and an activation."""
+    case = weighted(rng)
+    weights, biases = numbers(rng, 8), numbers(rng, 8)
+    rows = [[finished(case, q * w, b) for q in EVERY] for w, b in zip(weights, biases, strict=True)]
+    return {**case, "weights": weights, "biases": biases, "inputs": [EVERY], "outputs": rows}
+
+
+def weighted(rng: random.Random) -> dict[str, Any]:
+    """Positions and activation of a layer with weights."""
     position, weight, out = rng.randint(0, 6), rng.randint(2, 8), rng.randint(0, 6)
     out = max(min(out, position + weight), position + weight - 16)
     finest = min(12, position + weight + max(0, 16 - position - weight + out))
     bias = rng.randint(min(position + weight - 12, finest), finest)
-    weights, biases = ([rng.randint(-128, 127) for _ in range(8)] for _ in range(2))
-    name = rng.choice(["NONE", "RELU", "RELU6", "LEAKYRELU"])
-    grid = Fraction(2) ** (position + weight)
-    rows = []
-    for w, b in zip(weights, biases, strict=True):
-        moved = real(b, bias) * grid
-        values = [(q * w + moved.numerator // moved.denominator) / grid for q in EVERY]
-        rows.append([fixed(activated(v, name), out) for v in values])
-    return {"positions": [position], "out": out, "weight_position": weight, "bias_position": bias, "weights": weights,
-            "biases": biases, "activation": name, "inputs": [EVERY], "outputs": rows}
+    return {"positions": [position], "out": out, "weight_position": weight, "bias_position": bias,
+            "activation": rng.choice(["NONE", "RELU", "RELU6", "LEAKYRELU"])}
+
+
+def finished(case: dict[str, Any], total: int, bias: int) -> int:
+    """A sum of products with the bias, which is cut to the products' grid, activated and rounded."""
+    grid = Fraction(2) ** (case["positions"][0] + case["weight_position"])
+    value = (total + math.floor(real(bias, case["bias_position"]) * grid)) / grid
+    return fixed(activated(value, case["activation"]), case["out"])
+
+
+def numbers(rng: random.Random, count: int) -> list[int]:
+    return [rng.randint(-128, 127) for _ in range(count)]
+
+
+def transposed(rng: random.Random) -> dict[str, Any]:
+    """Maps by kernels: y[m][t] is the sum of x[c][i] * w[m][c][t + before - i * stride], depthwise of c = m alone."""
+    depthwise = rng.random() < 0.5
+    rows, channels = rng.randint(2, 3), rng.randint(1, 3)
+    channels, share = (rows, 1) if depthwise else (channels, channels)
+    size, stride, kernel = ([rng.randint(1, 4) for _ in range(2)] for _ in range(3))
+    reach = [(n - 1) * s + k for n, s, k in zip(size, stride, kernel, strict=True)]
+    before = [rng.randint(0, min(k, r) - 1) for k, r in zip(kernel, reach, strict=True)]
+    after = [rng.randint(0, min(k - 1, r - 1 - b)) for k, r, b in zip(kernel, reach, before, strict=True)]
+    outputs = [r - b - a for r, b, a in zip(reach, before, after, strict=True)]
+    x = [[numbers(rng, size[1]) for _ in range(size[0])] for _ in range(channels)]
+    w = [[[numbers(rng, kernel[1]) for _ in range(kernel[0])] for _ in range(share)] for _ in range(rows)]
+    y = [[[0] * outputs[1] for _ in range(outputs[0])] for _ in range(rows)]
+    for m, c, i, j, p, q in itertools.product(*map(range, (rows, share, *size, *kernel))):
+        t, u = i * stride[0] + p - before[0], j * stride[1] + q - before[1]
+        if 0 <= t < outputs[0] and 0 <= u < outputs[1]:
+            y[m][t][u] += x[m if depthwise else c][i][j] * w[m][c][p][q]
+    case, biases = weighted(rng), numbers(rng, rows)
+    made = [[[finished(case, total, b) for total in row] for row in sums] for sums, b in zip(y, biases, strict=True)]
+    return {**case, "weights": w, "biases": biases, "stride": stride, "pads": [*before, *after], "inputs": [x],
+            "groups": channels if depthwise else 1, "outputs": made}
 
 
 def activated(value: Fraction, name: str) -> Fraction:
@@ -114,7 +150,7 @@ def activated(value: Fraction, name: str) -> Fraction:
     return min(low, Fraction(6)) if name == "RELU6" else low
 
 
-MAKERS = {f.__name__: f for f in (add, leaky_relu, hard_sigmoid, hard_swish, average_pool, product)}
+MAKERS = {f.__name__: f for f in (add, leaky_relu, hard_sigmoid, hard_swish, average_pool, product, transposed)}
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -60,6 +60,17 @@ def conv(rng: np.random.Generator, channels: int, rows: int, geometry: Geometry,
     return maps.Conv(geometry, weight, Tensor(2.0**-position), Tensor(0), real_bias(rng, rows, bias), groups)
 
 
+def transposed(rng: np.random.Generator, shape: tuple[int, ...], rows: int, geometry: Geometry, *, position: int = 6,
+               bias: int | None = 5, groups: int = 1) -> moves.ConvTranspose:
+    """Random int8 weights for a map (C, H, W). geometry: pads are what is cut off; bias: as of conv."""
+    weight = Tensor(rng.integers(-128, 128, (rows, shape[0] // groups, *geometry.kernel)))
+    top, left, bottom, right = geometry.pads
+    outputs = ((shape[1] - 1) * geometry.stride[0] + geometry.kernel[0] - top - bottom,
+               (shape[2] - 1) * geometry.stride[1] + geometry.kernel[1] - left - right)
+    return moves.ConvTranspose(weight, Tensor(2.0**-position), Tensor(0), real_bias(rng, rows, bias), geometry.stride,
+                               (top, left), outputs, groups)
+
+
 def dense(rng: np.random.Generator, columns: int, rows: int, *, position: int = 7, bias: int | None = 5) -> q.Dense:
     weight = Tensor(rng.integers(-128, 128, (rows, columns)))
     return q.Dense(weight, Tensor(2.0**-position), Tensor(0), real_bias(rng, rows, bias))
@@ -80,10 +91,15 @@ def hard_swish(net: Net) -> None:
     net.add(Product(), source)
 
 
-def random_net(rng: np.random.Generator, *, constants: bool = True) -> Graph:
+Step = Callable[[Net, np.random.Generator], None]
+
+
+def random_net(rng: np.random.Generator, *, constants: bool = True, first: Step | None = None) -> Graph:
     """A random network of maps. constants: with layers in which a DPU's constants differ from training's."""
     net = Net((int(rng.integers(1, 5)), int(rng.integers(5, 9)), int(rng.integers(5, 9))), int(rng.integers(2, 7)))
-    steps = [_conv, _depthwise, _branch, _max_pool, _concat, _upsample, _border, _relu]
+    if first is not None:
+        first(net, rng)
+    steps = [_conv, _depthwise, transposed_step, _branch, _max_pool, _concat, _upsample, _border, _relu]
     steps += [_average_pool, _leaky, _sigmoid, _swish] if constants else []
     for index in rng.choice(len(steps), int(rng.integers(3, 7))):
         if min(net.shape[1:]) >= 3 and np.prod(net.shape) < 900:
@@ -113,6 +129,19 @@ def _conv(net: Net, rng: np.random.Generator) -> None:
 def _depthwise(net: Net, rng: np.random.Generator) -> None:
     channels = net.shape[0]
     net.add(conv(rng, channels, channels, Geometry((3, 3), (1, 1), (1, 1, 1, 1)), groups=channels))
+    net.add(_quantizer(rng))
+
+
+def transposed_step(net: Net, rng: np.random.Generator) -> None:
+    """A transposed convolution, depthwise or not."""
+    channels = net.shape[0]
+    depthwise = channels > 1 and rng.random() < 0.5
+    stride, (top, right) = (int(rng.integers(1, 3)), int(rng.integers(1, 4))), (int(rng.integers(0, n)) for n in (2, 3))
+    geometry = Geometry((2, 3), stride, (top, 1, 1, right))
+    net.add(transposed(rng, net.shape, channels if depthwise else 2, geometry, position=int(rng.integers(4, 9)),
+                       bias=int(rng.integers(3, 10)), groups=channels if depthwise else 1))
+    if rng.random() < 0.5:
+        net.add(q.Relu() if rng.random() < 0.5 else q.LeakyRelu(Tensor(26 / 256)))
     net.add(_quantizer(rng))
 
 

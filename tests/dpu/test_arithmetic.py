@@ -14,8 +14,9 @@ import pytest
 
 from hwgen.dpu import arithmetic
 from hwgen.dpu.arithmetic import Activation
-from hwgen.dpu.layers import AveragePool, Curve, Layer, Sum, Weighted
+from hwgen.dpu.layers import AveragePool, Curve, Layer, Sum
 from hwgen.dpu.network import DpuNetwork, Entry
+from hwgen.dpu.weighted import FullyConnected, Transposed
 from hwgen.exact.convolution import Geometry
 from hwgen.ir.graph import GraphBuilder, Level, Value
 from hwgen.ir.tensor import Array, Tensor
@@ -96,12 +97,25 @@ def test_products_with_bias_and_activation(vectors: Mapping[str, list[Case]]) ->
     finer = 0
     for case in vectors["product"]:
         weights = Tensor(np.array(case["weights"])[:, None])
-        layer = Weighted("fc", "y", ("v0",), (8,), case["out"], weights, case["weight_position"],
-                         Tensor(np.array(case["biases"])), case["bias_position"], None, 1,
-                         Activation(case["activation"]))
+        layer = FullyConnected("fc", "y", ("v0",), (8,), case["out"], weights, case["weight_position"],
+                               Tensor(np.array(case["biases"])), case["bias_position"], Activation(case["activation"]))
         check(layer, [np.array(case["inputs"][0])[:, None]], case["positions"], np.array(case["outputs"]).T)
         finer += layer.shifts(case["positions"])["shift_bias"] < 0
     assert finer
+
+
+def test_transposed_convolutions(vectors: Mapping[str, list[Case]]) -> None:
+    """Of one group and depthwise, strides larger and smaller than the kernel, cuts of unequal sides."""
+    kinds: set[str] = set()
+    for case in vectors["transposed"]:
+        weights, x, y = (np.array(case[name]) for name in ("weights", "inputs", "outputs"))
+        geometry = Geometry(weights.shape[2:], tuple(case["stride"]), tuple(case["pads"]))
+        layer = Transposed("up", "y", ("v0",), y.shape, case["out"], Tensor(weights), case["weight_position"],
+                           Tensor(np.array(case["biases"])), case["bias_position"], Activation(case["activation"]),
+                           geometry, case["groups"])
+        check(layer, [x], case["positions"], y[None])
+        kinds.add(layer.kind)
+    assert kinds == {"transposed", "transposed_depthwise"}
 
 
 def test_the_vectors_catch_a_wrong_constant(vectors: Mapping[str, list[Case]], monkeypatch: pytest.MonkeyPatch) -> None:

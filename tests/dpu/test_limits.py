@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from hwgen.dpu.arch import ARCHITECTURES, architecture
-from hwgen.dpu.layers import Weighted
 from hwgen.dpu.limits import CUT, READ, fitted
 from hwgen.dpu.network import DpuNetwork
 from hwgen.dpu.read import read
+from hwgen.dpu.weighted import Weighted
 from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.ir.tensor import Tensor
 from hwgen.ops import quantized as q
 from hwgen.ops import quantized_maps as maps
-from tests.dpu.networks import Net, conv, dense, hard_sigmoid, hard_swish, int8
+from tests.dpu.networks import Net, conv, dense, hard_sigmoid, hard_swish, int8, transposed
 
 RNG = np.random.default_rng(0)
 B4096 = architecture("DPUCZDX8G_ISA1_B4096")
@@ -152,6 +152,41 @@ def test_depthwise_kernels_are_the_alus() -> None:
                                                 conv(RNG, 2, 2, Geometry((20, 20), pads=(16, 16, 0, 0)), groups=2),
                                                 int8(3)]), (2, 24, 24))
     assert not found and network.layers[0].shape == (2, 5, 5)
+
+
+def upsampled(kernel: tuple[int, int], stride: tuple[int, int], channels: int = 1, groups: int = 1) -> list[str]:
+    """What is moved for a transposed convolution."""
+    return fit(lambda net: net.chain([transposed(RNG, net.shape, channels, Geometry(kernel, stride), groups=groups),
+                                      int8(3)]), (channels, 2, 2))[1]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "groups", "shown"), [
+    ((17, 2), (1, 1), 1, "17x2 and its stride 1x1, the DPU has 1 to 16"),
+    ((2, 3), (2, 4), 1, "2x3 and its stride 2x4, the DPU has 1 to 16"),
+    ((2, 3), (2, 4), 2, "2x3 and its stride 2x4, the DPU has 1 to 256")])
+def test_a_transposed_kernel_is_a_multiple_of_the_stride(kernel: tuple[int, int], stride: tuple[int, int], groups: int,
+                                                         shown: str) -> None:
+    with pytest.raises(HwgenError) as caught:
+        upsampled(kernel, stride, groups, groups)
+    assert str(caught.value) == (f"dpu-limit: convtranspose1: its kernel is {shown} for their quotient. Use another "
+                                 "layer, or another architecture than DPUCZDX8G_ISA1_B4096.")
+
+
+def test_transposed_kernels_within_the_quotient() -> None:
+    """Strides beyond those of a convolution, too; depthwise ones are the ALU's."""
+    assert not upsampled((32, 3), (2, 1)) and not upsampled((9, 9), (9, 9)) and not upsampled((17, 2), (1, 1), 2, 2)
+
+
+def test_the_phases_of_a_transposed_convolution_fit_a_bank() -> None:
+    assert not upsampled((32, 32), (2, 2), 128)
+    with pytest.raises(HwgenError, match="take 2304 rows of a memory bank, the DPU has 2048"):
+        upsampled((31, 31), (2, 2), 129)
+
+
+def test_positions_of_a_transposed_convolution_are_moved() -> None:
+    _, found = fit(lambda net: net.chain([transposed(RNG, net.shape, 1, Geometry((2, 2)), position=1, bias=None),
+                                          int8(9)]), (1, 2, 2))
+    assert found == ["convtranspose1: fix position of its output moved from 9 to 6 (shift_cut 0 to 16)"]
 
 
 def test_architectures_by_name() -> None:

@@ -26,7 +26,7 @@ from hwgen.rounding import Rounding
 from hwgen.run import simulated
 from hwgen.target import Target
 from hwgen.vectors import random_inputs
-from tests.dpu.networks import random_net
+from tests.dpu.networks import random_net, transposed_step
 
 NAMES = ("conv1", "conv2", "fc1", "fc2", "fc3")
 MODES = (Rounding.HALF_UP, Rounding.HALF_EVEN)
@@ -138,13 +138,13 @@ def test_random_networks(seed: int) -> None:
             want = exact.run(plain, inputs).integers
             assert all(np.array_equal(values[layer.output], want[layer.output]) for layer in network.layers
                        if layer.output in want)
-    assert len(kinds) >= 12, kinds
+    assert len(kinds) >= 14 and kinds["transposed"] and kinds["transposed_depthwise"], kinds
 
 
 @pytest.mark.slow
 def test_random_networks_in_rtl(seed: int, verilator: None) -> None:
-    for number in range(3):
-        network, _ = fitted(read(random_net(np.random.default_rng(seed + number))), architecture(None))
+    for number, first in enumerate((None, None, transposed_step)):
+        network, _ = fitted(read(random_net(np.random.default_rng(seed + number), first=first)), architecture(None))
         _, inputs, values = compared(network, 4, seed)
         *_, (_, hardware) = lower(network.as_graph())
         found = simulated(TARGET, hardware, IntegerModel(hardware), inputs, Console(quiet=True))

@@ -9,8 +9,9 @@ import pytest
 
 from hwgen.dpu.arithmetic import Activation
 from hwgen.dpu.fixed_point import FIXED_POINT
-from hwgen.dpu.layers import Curve, MaxPool, Sum, Weighted
+from hwgen.dpu.layers import Curve, MaxPool, Sum
 from hwgen.dpu.read import read
+from hwgen.dpu.weighted import Transposed, Weighted
 from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.ir.tensor import Tensor
@@ -20,7 +21,7 @@ from hwgen.ops import quantized_layout as moves
 from hwgen.ops import quantized_maps as maps
 from hwgen.ops.quantized_curves import Curve as CurveOp
 from hwgen.ops.quantized_curves import Product
-from tests.dpu.networks import Net, conv, dense, hard_sigmoid, hard_swish, int8
+from tests.dpu.networks import Net, conv, dense, hard_sigmoid, hard_swish, int8, transposed
 
 RNG = np.random.default_rng(0)
 K3 = Geometry((3, 3))
@@ -101,6 +102,21 @@ def test_refusals_of_vectors(name: str) -> None:
 MAPS: dict[str, tuple[Callable[[Net], object], str]] = {
     "groups": (lambda net: net.chain([conv(RNG, 4, 4, K3, groups=2), int8(3)]),
                "dpu-layer: conv1: a DPU has no convolution of 2 groups. Use one group, or one a channel."),
+    "transposed groups": (lambda net: net.chain([transposed(RNG, net.shape, 4, K3, groups=2), int8(3)]),
+                          "dpu-layer: convtranspose1: a DPU has no convolution of 2 groups. Use one group, or one a "
+                          "channel."),
+    "output padding": (lambda net: net.chain([transposed(RNG, net.shape, 4, Geometry((3, 3), (2, 2), (1, 1, 0, -1))),
+                                              int8(3)]),
+                       "dpu-layer: convtranspose1: its output is larger than what its kernel reaches. Use an output "
+                       "padding that is not larger than the padding."),
+    "high padding": (lambda net: net.chain([transposed(RNG, net.shape, 4, Geometry((3, 2), pads=(1, 0, 3, 1))),
+                                            int8(3)]),
+                     "dpu-layer: convtranspose1: its padding (1, 0, 3, 1) is not smaller than its kernel of 3x2. Use a "
+                     "smaller padding."),
+    "wide padding": (lambda net: net.chain([transposed(RNG, net.shape, 4, Geometry((3, 2), pads=(2, 2, 0, 1))),
+                                            int8(3)]),
+                     "dpu-layer: convtranspose1: its padding (2, 2, 0, 1) is not smaller than its kernel of 3x2. Use a "
+                     "smaller padding."),
     "dilation": (lambda net: net.chain([maps.MaxPool(Geometry((2, 2), dilation=(2, 1))), int8(5)]),
                  "dpu-layer: maxpool1: a DPU has no pools with a dilation. Use a larger kernel."),
     "border": (lambda net: net.chain([moves.ConstantPad((1, 1, 1, 1), Tensor(1.0)), conv(RNG, 4, 2, K3), int8(3)]),
@@ -161,6 +177,20 @@ def test_activations_before_the_quantizer_belong_to_the_layer() -> None:
     assert isinstance(gate, Curve) and gate.activation is Activation.HARD_SIGMOID
     assert [first.position, pool.position, second.position, total.position, swish.position, gate.position] == [
         3, 3, 4, 2, 3, 7]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5), (2, 5)])
+def test_transposed_convolutions(shape: tuple[int, ...]) -> None:
+    """Any pads below the kernel, their activation belongs to them; a (C, L) map has a height of 1."""
+    geometry = Geometry((1, 3), (1, 2), (0, 2, 0, 1))
+    net = Net(shape)
+    height, width = (1, *shape[1:])[-2:]
+    op = transposed(RNG, (2, height, width), 4, geometry, bias=None)
+    net.chain([op, q.Relu(), int8(3)])
+    (layer,) = read(net.build()).layers
+    assert isinstance(layer, Transposed) and layer.activation is Activation.RELU
+    assert (layer.geometry, layer.shape, layer.kind) == (geometry, (4, height, 8), "transposed")
+    assert layer.real([5])[0].op == op
 
 
 @pytest.mark.parametrize(("bias", "position", "integers"), [

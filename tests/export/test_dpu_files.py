@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import prod
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
+from onnx import numpy_helper
 
 from hwgen import __version__
 from hwgen.dpu.arch import architecture
-from hwgen.dpu.arithmetic import Activation, pool_factor
+from hwgen.dpu.arithmetic import Activation
 from hwgen.dpu.layers import (
     AveragePool,
     Border,
@@ -30,10 +28,10 @@ from hwgen.dpu.layers import (
     Shape,
     Sum,
     Upsampled,
-    Weighted,
 )
 from hwgen.dpu.network import DpuNetwork, Entry
 from hwgen.dpu.read import read
+from hwgen.dpu.weighted import Convolution, FullyConnected, Transposed, Weighted
 from hwgen.exact.convolution import Geometry
 from hwgen.export import pyxir, xmodel
 from hwgen.export.dpu_files import files
@@ -44,6 +42,7 @@ from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import REAL
 from tests.conftest import ROOT
 from tests.export import xmodel_reader
+from tests.export.pyxir_reader import attributes, executed
 
 GOLDEN = ROOT / "tests" / "golden" / "dpu"
 B4096 = architecture("DPUCZDX8G_ISA1_B4096")
@@ -68,17 +67,21 @@ def every_layer() -> DpuNetwork:
     def add(layer: Layer) -> None:
         layers.append(layer)
 
-    def weighted(name: str, source: str, shape: Shape, position: int, weight: Tensor, geometry: Geometry | None,
-                 activation: Activation = Activation.NONE, *, groups: int = 1, bias: int | None = 5) -> None:
+    def filtered(name: str, source: str, shape: Shape, position: int, weight: Tensor, geometry: Geometry,
+                 activation: Activation = Activation.NONE, *, groups: int = 1, bias: int | None = 5,
+                 kind: type[Convolution | Transposed] = Convolution) -> None:
         biases = None if bias is None else integers(rng, shape[0])
-        add(Weighted(name, f"v_{name}", (source,), shape, position, weight, 6, biases, bias, geometry, groups,
-                     activation))
+        add(kind(name, f"v_{name}", (source,), shape, position, weight, 6, biases, bias, activation, geometry, groups))
+
+    def connected(name: str, source: str, rows: int, columns: int, position: int, activation: Activation) -> None:
+        biases, weight = integers(rng, rows), integers(rng, rows, columns)
+        add(FullyConnected(name, f"v_{name}", (source,), (rows,), position, weight, 6, biases, 5, activation))
 
     uneven = Geometry((3, 2), (2, 1), (1, 0, 2, 1), (1, 2))
-    weighted("stem", "v_x", (4, 5, 8), 1, integers(rng, 4, 3, 3, 2), uneven, Activation.RELU)
-    weighted("depth wise", "v_stem", (4, 5, 8), 1, integers(rng, 4, 1, 3, 3), Geometry((3, 3), (1, 1), BORDER),
+    filtered("stem", "v_x", (4, 5, 8), 1, integers(rng, 4, 3, 3, 2), uneven, Activation.RELU)
+    filtered("depth wise", "v_stem", (4, 5, 8), 1, integers(rng, 4, 1, 3, 3), Geometry((3, 3), (1, 1), BORDER),
              Activation.LEAKY_RELU, groups=4)
-    weighted("point", "v_depth wise", (4, 5, 8), 4, integers(rng, 4, 4, 1, 1), Geometry((1, 1)), Activation.RELU6,
+    filtered("point", "v_depth wise", (4, 5, 8), 4, integers(rng, 4, 4, 1, 1), Geometry((1, 1)), Activation.RELU6,
              bias=None)
     add(Sum("join", "v_join", ("v_depth wise", "v_point"), (4, 5, 8), 0, Activation.RELU))
     add(MaxPool("most", "v_most", ("v_depth wise",), (4, 3, 4), 1, Geometry((3, 3), (2, 2), BORDER)))
@@ -93,20 +96,25 @@ def every_layer() -> DpuNetwork:
     add(AveragePool("all", "v_all", ("v_rectified",), (4, 1, 1), 2, Geometry((9, 15))))
     add(Reshape("features", "v_features", ("v_all",), (4,), 2))
     add(Reshape("flat", "v_flat", ("v_most",), (48,), 1))
-    weighted("dense", "v_flat", (5,), 0, integers(rng, 5, 48), None, Activation.RELU)
-    weighted("scores", "v_dense", (3,), -2, integers(rng, 3, 5), None)
+    connected("dense", "v_flat", 5, 48, 0, Activation.RELU)
+    connected("scores", "v_dense", 3, 5, -2, Activation.NONE)
     add(Rectified("capped", "v_capped", ("v_scores",), (3,), -2, Activation.RELU6))
     add(Reshape("again", "v_again", ("v_most",), (6, 4, 2), 1))
     add(Reshape("read twice", "v_read twice", ("v_most",), (48,), 1))
     add(Concat("vectors", "v_vectors", ("v_read twice", "v_read twice"), (96,), 1))
+    filtered("up", "v_most", (3, 6, 12), 0, integers(rng, 3, 4, 3, 4), Geometry((3, 4), (2, 3), (1, 0, 0, 1)),
+             Activation.LEAKY_RELU, kind=Transposed)
+    filtered("up wise", "v_up", (3, 6, 24), 1, integers(rng, 3, 1, 3, 3), Geometry((3, 3), (1, 2), (2, 0, 0, 1)),
+             groups=3, kind=Transposed)
     return network_of([Entry("quantizer", "image", "v_x", (3, 8, 9), 4)], layers,
-                      ["v_join", "v_gate", "v_leak", "v_both", "v_features", "v_capped", "v_again", "v_vectors"])
+                      ["v_join", "v_gate", "v_leak", "v_both", "v_features", "v_capped", "v_again", "v_vectors",
+                       "v_up wise"])
 
 
 def tiny() -> DpuNetwork:
     """A convolution of one weight, and a ReLU of its own."""
-    conv = Weighted("conv", "v_conv", ("v_x",), (1, 1, 1), 4, Tensor(np.array([[[[-3]]]])), 1, None, None,
-                    Geometry((1, 1)), 1, Activation.NONE)
+    conv = Convolution("conv", "v_conv", ("v_x",), (1, 1, 1), 4, Tensor(np.array([[[[-3]]]])), 1, None, None,
+                       Activation.NONE, Geometry((1, 1)), 1)
     relu = Rectified("relu", "v_relu", ("v_conv",), (1, 1, 1), 4, Activation.RELU)
     return network_of([Entry("quantizer", "x", "v_x", (1, 1, 1), 5)], [conv, relu], ["v_relu"], "tiny")
 
@@ -131,10 +139,6 @@ def lenet(models: Path) -> tuple[Path, DpuNetwork, dict[str, Array], dict[str, b
     (entry,) = network.entries
     values = network.run({entry.value: np.load(folder / "dpu" / "golden_int.npz")["input.int8"]})
     return folder / "dpu", network, values, files(network, B4096, values)
-
-
-def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    return {item.name: helper.get_attribute_value(item) for item in node.attribute}
 
 
 def dataflow(model: onnx.ModelProto) -> list[list[object]]:
@@ -232,51 +236,6 @@ def test_a_flattened_map_is_in_its_own_order_where_others_read_it() -> None:
     check_xmodel(files(seen, B4096, run(seen)))
 
 
-OPSETS = {"Pad": 2, "Clip": 6, "HardSwish": 14}
-"""Versions of ops that have these attributes; other ops: the file's."""
-
-
-def evaluated(node: onnx.NodeProto, values: Mapping[str, Array]) -> Array:
-    """The node as plain ONNX on float64 numbers."""
-    if node.op_type == "Resize":
-        _, _, down, right = values[node.input[2]]
-        return values[node.input[0]].repeat(int(down), axis=2).repeat(int(right), axis=3)
-    # onnx's evaluator pads for auto_pad=VALID, which means that there are no pads.
-    assert attributes(node).get("auto_pad", b"VALID") == b"VALID"
-    kept = [item for item in node.attribute if not item.name.startswith(("vai_quant", "auto_pad"))]
-    plain = onnx.NodeProto(op_type=node.op_type, input=node.input, output=node.output, attribute=kept)
-    feeds = {name: values[name] for name in node.input}
-    ports = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(feeds[name].dtype), feeds[name].shape)
-             for name in dict.fromkeys(node.input)]
-    graph = helper.make_graph([plain], "one", ports, [helper.make_empty_tensor_value_info(node.output[0])])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSETS.get(node.op_type, 11))])
-    return np.asarray(ReferenceEvaluator(model).run(None, feeds)[0])
-
-
-def rounded(x: Array, position: int) -> Array:
-    return np.asarray(np.clip(np.floor(x * 2.0**position + 0.5), -128, 127) * 2.0**-position, np.float32)
-
-
-def executed(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """All values: what nodes of the domain compute is rounded at vai_quant_out, pools have the DPU's constants."""
-    values: dict[str, Array] = dict(inputs)
-    plain = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-    activations = {node.input[0]: node.op_type for node in model.graph.node if node.op_type == "LeakyRelu"}
-    for node in model.graph.node:
-        found = attributes(node)
-        roles = [found.get("vai_quant_weights"), found.get("vai_quant_biases")] if node.domain else []
-        for name, quantized in zip([name for name in node.input if name in plain], roles or [None] * 9, strict=False):
-            values[name] = plain[name] if quantized is None else np.float32(plain[name] * 2.0 ** -quantized[1])
-        made = evaluated(node, values)
-        if node.op_type.endswith("AveragePool"):
-            kernel = tuple(found.get("kernel_shape", values[node.input[0]].shape[2:]))
-            made = made * (pool_factor(kernel)[0] * prod(kernel) / (1 << pool_factor(kernel)[1]))
-        # The DPU rounds once, behind a fused activation: it matters to a leaky one.
-        fused = activations.get(node.output[0]) and node.op_type == "Conv"
-        values[node.output[0]] = rounded(made, found["vai_quant_out"][1]) if node.domain and not fused else made
-    return values
-
-
 def test_the_executed_pyxir_model_has_the_dpus_numbers(every: tuple[DpuNetwork, dict[str, Array], Any]) -> None:
     network, values, written = every
     model, labels = onnx.load_from_string(written["pyxir.onnx"]), Labels(network)
@@ -322,8 +281,8 @@ def test_the_pyxir_model_is_well_formed(every: tuple[DpuNetwork, Any, dict[str, 
     assert {item.name for item in model.graph.output} <= known
     assert len(model.graph.output) == len(network.outputs)
     assert {node.op_type for node in model.graph.node} == {
-        "Conv", "Pad", "Gemm", "Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "Add", "Flatten", "Reshape",
-        "Concat", "Resize", "LeakyRelu", "HardSigmoid", "HardSwish", "Clip"}
+        "Conv", "ConvTranspose", "Pad", "Gemm", "Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "Add", "Flatten",
+        "Reshape", "Concat", "Resize", "LeakyRelu", "HardSigmoid", "HardSwish", "Clip"}
 
 
 @pytest.mark.parametrize("name", ["quant_info.txt", "quant_info.json", "shifts.json"])
@@ -384,8 +343,8 @@ def hostile() -> DpuNetwork:
     layers: list[Layer] = []
     source = "v_x"
     for number, name in enumerate(HOSTILE):
-        layer = Weighted(name, f"{name}:{number}", (source,), (1, 1, 1), 4, Tensor(np.array([[[[3]]]])), 1, None, None,
-                         Geometry((1, 1)), 1, Activation.RELU)
+        layer = Convolution(name, f"{name}:{number}", (source,), (1, 1, 1), 4, Tensor(np.array([[[[3]]]])), 1, None,
+                            None, Activation.RELU, Geometry((1, 1)), 1)
         layers.append(layer)
         source = layer.output
     return network_of([Entry("../q", "../image\n", "v_x", (1, 1, 1), 5)], layers, [source], "../../etc\n")

@@ -137,6 +137,17 @@ def depthwise(x: Array, attributes: Mapping[str, Any], weights: Array, bias: Arr
     return np.einsum("yxhwc,hwc->yxc", windows(x[0], attributes), weights[0])[None] + bias
 
 
+def spread(x: Array, attributes: Mapping[str, Any]) -> tuple[Array, Mapping[str, Any]]:
+    """XIR's definition of transposed ones: the input dilated by the stride, padded by kernel - 1 - pad, convolved."""
+    (kw, kh), (sw, sh), (left, right, top, bottom) = (attributes[name] for name in ("kernel", "stride", "pad"))
+    assert attributes["dilation"] == [1, 1] and min(left, right, top, bottom) >= 0
+    assert max(left, right) < kw and max(top, bottom) < kh
+    made = np.zeros((1, (x.shape[1] - 1) * sh + 1, (x.shape[2] - 1) * sw + 1, x.shape[3]))
+    made[:, ::sh, ::sw] = x
+    pad = [kw - 1 - left, kw - 1 - right, kh - 1 - top, kh - 1 - bottom]
+    return made, {**attributes, "stride": [1, 1], "pad": pad}
+
+
 def matmul(x: Array, weights: Array, attributes: Mapping[str, Any], bias: Array | float = 0.0) -> Array:
     assert (attributes["transpose_a"], attributes["transpose_b"]) == (False, True)
     return x @ weights.T + bias
@@ -162,6 +173,8 @@ RUN: Mapping[str, Callable[..., Array]] = {
     "fix": lambda op, x: fix(x, op.attributes),
     "conv2d": lambda op, x, **more: conv(x, op.attributes, **more),
     "depthwise-conv2d": lambda op, x, **more: depthwise(x, op.attributes, **more),
+    "transposed-conv2d": lambda op, x, **more: conv(*spread(x, op.attributes), **more),
+    "transposed-depthwise-conv2d": lambda op, x, **more: depthwise(*spread(x, op.attributes), **more),
     "matmul": lambda op, x, weights, **more: matmul(x, weights, op.attributes, **more),
     "maxpool2d": lambda op, x: windows(x[0], op.attributes, -np.inf).max(axis=(2, 3))[None],
     "avgpool2d": lambda op, x: windows(x[0], op.attributes).mean(axis=(2, 3))[None],
