@@ -84,7 +84,7 @@ def _beyond(layer: Layer, arch: Architecture) -> Iterator[str]:
 
 
 def _outside_phases(geometry: Geometry, ratio: Range) -> Iterator[str]:
-    """A transposed convolution is one convolution for each phase of its stride: kernel / stride counts (UG1414)."""
+    """A transposed convolution is one for each phase of its stride: Vitis AI limits kernel / stride."""
     (height, width), (down, right) = geometry.kernel, geometry.stride
     if not all(ratio.low * s <= k <= ratio.high * s for k, s in ((height, down), (width, right))):
         yield f"its kernel is {height}x{width} and its stride {down}x{right}, the DPU has {ratio} for their quotient"

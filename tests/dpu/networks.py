@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
+from hwgen.dpu.arch import architecture
+from hwgen.dpu.limits import fitted
+from hwgen.dpu.read import read
+from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Op, Value
 from hwgen.ir.tensor import Tensor
@@ -95,7 +100,20 @@ Step = Callable[[Net, np.random.Generator], None]
 
 
 def random_net(rng: np.random.Generator, *, constants: bool = True, first: Step | None = None) -> Graph:
-    """A random network of maps. constants: with layers in which a DPU's constants differ from training's."""
+    """A random network of maps. constants: with layers in which a DPU's constants differ from training's.
+
+    One without positions within a DPU's limits, as where a hard sigmoid is concatenated with coarse numbers, is drawn
+    again.
+    """
+    for _ in range(20):
+        graph = _drawn(rng, constants, first)
+        with suppress(HwgenError):
+            fitted(read(graph), architecture(None))
+            return graph
+    raise AssertionError("no random network has positions within a DPU's limits")
+
+
+def _drawn(rng: np.random.Generator, constants: bool, first: Step | None) -> Graph:
     net = Net((int(rng.integers(1, 5)), int(rng.integers(5, 9)), int(rng.integers(5, 9))), int(rng.integers(2, 7)))
     if first is not None:
         first(net, rng)

@@ -200,3 +200,19 @@ def test_architectures_by_name() -> None:
         architecture("DPUCZDX8G_ISA1_B4097")
     assert str(caught.value).startswith("unknown-arch: DPUCZDX8G_ISA1_B4097: there is no DPU of this name. Did you "
                                         "mean DPUCZDX8G_ISA1_B4096? The DPUs are: DPUCZDX8G_ISA1_B1024, ")
+
+
+def test_no_positions_at_all() -> None:
+    """A hard sigmoid writes at 7 or finer, what it is concatenated with is coarser and would saturate there."""
+    def make(net: Net) -> None:
+        source = net.last
+        coarse = net.chain([conv(RNG, 1, 1, Geometry((1, 1)), bias=None), int8(2)])
+        net.last = source
+        net.chain([*hard_sigmoid(), int8(7)])
+        net.add(maps.Concat(), coarse)
+        net.chain([conv(RNG, 2, 1, Geometry((1, 1)), bias=None), int8(3)])
+
+    with pytest.raises(HwgenError) as caught:
+        fit(make, (1, 2, 2))
+    assert str(caught.value) == ("dpu-limit: div5: no fix positions satisfy the DPU's limits of this and other layers. "
+                                 "Train with scales that are nearer to each other.")
