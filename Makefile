@@ -43,8 +43,8 @@ fast: env  ## lint, types and unit tests
 sim: env  ## the kernel benches and the simulator's own tests
 	$(PYTEST) -n $(JOBS) tests/kernels tests/sim $(PYTEST_ARGS)
 
-networks: env  ## every real network of ../shared/models, to verified RTL: half an hour
-	$(PYTEST) -n $(JOBS) --every-network tests/e2e/test_every_network.py $(PYTEST_ARGS)
+networks: env  ## every real network of ../shared/models, to verified RTL and to every target: half an hour
+	$(PYTEST) -n $(JOBS) --every-network tests/e2e/test_every_network.py tests/export $(PYTEST_ARGS)
 
 random: env  ## random networks from QONNX to RTL: COUNT=200 SEED=1
 	$(PYTEST) -s tests/e2e/test_random.py --networks $(COUNT) --seed $(SEED)

@@ -2,15 +2,15 @@
 
 Weights are stored as the reals of their integers, so that the Quant behind them gives these integers back whatever
 quantizer trained them. A bit width is a scalar, and an unsigned quantizer of one bit a Quant (not a BipolarQuant, which
-means plus or minus the scale). A bias is an Add behind its layer, but a convolution's is its third input where it is
-plain float32: hls4ml adds no constant to the channels of a map, and FINN makes the Add by itself.
+means plus or minus the scale). A bias is an Add behind its layer, a convolution's its third input: hls4ml adds no
+constant to the channels of a map, and FINN makes the Add by itself. A bias that is no float32 number, as multiples of a
+product of scales are not, is a sum of some.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from math import gcd, lcm
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ from hwgen.rounding import Rounding
 
 DOMAIN = "qonnx.custom_op.general"
 OPSET = 17
+_TERMS = 4
+"""Of a bias: a multiple of a product of two scales has 80 bits at most."""
 
 _ROUNDING = {Rounding.HALF_EVEN: "ROUND", Rounding.CEIL: "CEIL", Rounding.FLOOR: "FLOOR", Rounding.AWAY: "UP",
              Rounding.TOWARD_ZERO: "DOWN", Rounding.HALF_AWAY: "HALF_UP", Rounding.HALF_TOWARD_ZERO: "HALF_DOWN"}
@@ -95,11 +97,29 @@ def _smallest(values: list[int]) -> IntType:
 
 
 def _quant(writer: Writer, node: Node, op: q.Quant) -> None:
-    if not op.zero_point_inside and np.any(op.zero_point.array != 0) and op.rounding is not Rounding.HALF_EVEN:
-        raise HwgenError("not-exportable", node.name, "its zero point is added after the rounding",
-                         "Use a symmetric quantizer.")
+    """One Quant; two where the zero point is added behind the rounding and that is not the same as before it."""
     scale, zero = (_with_batch(writer, node, part.fractions()) for part in (op.scale, op.zero_point))
-    quantizer(writer, node.inputs[0], node.outputs[0], node, scale, zero, op.type, op.rounding)
+    source, rounding = node.inputs[0], op.rounding
+    if not (op.zero_point_inside or _moves_through(op, node.inputs[0] in writer.graph.inputs)):
+        source, rounding = _rounded_first(writer, node, op, scale), Rounding.HALF_EVEN
+    quantizer(writer, source, node.outputs[0], node, scale, zero, op.type, rounding)
+
+
+def _moves_through(op: q.Quant, decided_in_float32: bool) -> bool:
+    """Whether round(x) + zero is round(x + zero) for every x: a tie to even needs an even zero, float32 none at all."""
+    step = {Rounding.HALF_EVEN: 2, Rounding.FLOOR: 1, Rounding.CEIL: 1}.get(op.rounding)
+    zeros = op.zero_point.fractions().ravel()
+    return not any(zeros) or (not decided_in_float32 and step is not None and all(zero % step == 0 for zero in zeros))
+
+
+def _rounded_first(writer: Writer, node: Node, op: q.Quant, scale: Array) -> str:
+    """A Quant without zero point, whose type holds all that the next one lets through."""
+    zeros = [int(zero) for zero in op.zero_point.fractions().ravel()]
+    name = writer.unique(f"{node.outputs[0]}_rounded")
+    writer.inner_shapes[name] = (1, *writer.graph.values[node.inputs[0]].shape)
+    kind = _smallest([op.type.lo - max(zeros), op.type.hi - min(zeros)])
+    quantizer(writer, node.inputs[0], name, node, scale, np.zeros((), int), kind, op.rounding)
+    return name
 
 
 def _with_batch(writer: Writer, node: Node, array: Array) -> Array:
@@ -117,53 +137,45 @@ def _weights(writer: Writer, node: Node, op: q.Dense | m.Conv | layout.ConvTrans
     return constant_on_grid(writer, node, "weight", integers, scale, zero)
 
 
-def _add_bias(writer: Writer, node: Node, bias: Tensor | None, product: str, shape: tuple[int, ...]) -> None:
-    """The bias as an Add; one that is no float32 as integers on the grid that all its values lie on."""
-    if bias is None:
+def _add_bias(writer: Writer, node: Node, terms: Sequence[Array], product: str, shape: tuple[int, ...]) -> None:
+    """An Add for each term behind the node that makes the product, the last of which makes the node's output."""
+    if not terms:
         writer.nodes[-1].output[0] = writer.nodes[-1].name = node.outputs[0]
         del writer.inner_shapes[product]
         return
-    plain = _plain(bias)
-    if plain is not None:
-        name = writer.constant(f"{node.outputs[0]}_bias", plain.reshape(shape))
-    else:
-        integers, step = _grid(bias.fractions().reshape(shape))
-        name = constant_on_grid(writer, node, "bias", integers, np.array(step, dtype=object), np.zeros((), int))
+    for term in terms[:-1]:
+        name = writer.constant(f"{node.outputs[0]}_bias", term.reshape(shape))
+        product = writer.inner("Add", [product, name], node, "sum")
+    name = writer.constant(f"{node.outputs[0]}_bias", terms[-1].reshape(shape))
     writer.node("Add", [product, name], node.outputs[0], name=node.outputs[0])
 
 
-def _plain(bias: Tensor) -> Array | None:
-    """A bias as float32 numbers, None where one of them is none."""
-    exact = bias.fractions().ravel()
-    made = exact.astype(np.float64).astype(np.float32)
-    return made if all(Fraction(float(x)) == y for x, y in zip(made, exact, strict=True)) else None
-
-
-def _grid(exact: Array) -> tuple[Array, Fraction]:
-    """Integers and the largest step with exact = integers * step."""
-    flat = [Fraction(x) for x in exact.ravel()]
-    denominator = lcm(*(x.denominator for x in flat))
-    step = Fraction(gcd(*(int(x * denominator) for x in flat)) or 1, denominator)
-    return np.array([int(x / step) for x in flat]).reshape(exact.shape), step
+def _terms(node: Node, bias: Tensor | None) -> list[Array]:
+    """float32 numbers whose sum is the bias, the largest first: one where it is float32. HwgenError: "not-float32"."""
+    rest = np.zeros(0, dtype=object) if bias is None else bias.fractions().ravel()
+    terms: list[Array] = []
+    while any(rest) or not (terms or bias is None):
+        if len(terms) == _TERMS:
+            raise HwgenError("not-float32", node.name, "its bias is no sum of float32 numbers",
+                             "Export a model whose parameters are float32, or use a target with integer constants.")
+        terms.append(rest.astype(np.float64).astype(np.float32))
+        rest = np.array([x - Fraction(float(y)) for x, y in zip(rest, terms[-1], strict=True)], dtype=object)
+    return terms
 
 
 def _dense(writer: Writer, node: Node, op: q.Dense) -> None:
     weight = _weights(writer, node, op, lambda a: a.T)
     product = writer.inner("MatMul", [node.inputs[0], weight], node, "product")
-    _add_bias(writer, node, op.bias, product, (-1,))
+    _add_bias(writer, node, _terms(node, op.bias), product, (-1,))
 
 
 def _conv(writer: Writer, node: Node, op: m.Conv) -> None:
     flat = len(writer.graph.values[node.inputs[0]].shape) == 2
     weight = _weights(writer, node, op, lambda a: a[:, :, 0, :] if flat and a.ndim == 4 else a)
-    attributes = {"group": op.groups, **_geometry(op.geometry, flat)}
-    plain = None if op.bias is None else _plain(op.bias)
-    if plain is not None:
-        bias = writer.constant(f"{node.outputs[0]}_bias", plain)
-        writer.node("Conv", [node.inputs[0], weight, bias], node.outputs[0], name=node.outputs[0], **attributes)
-        return
-    product = writer.inner("Conv", [node.inputs[0], weight], node, "product", **attributes)
-    _add_bias(writer, node, op.bias, product, (1, -1, *(1,) * (1 if flat else 2)))
+    terms = _terms(node, op.bias)
+    inputs = [node.inputs[0], weight, *(writer.constant(f"{node.outputs[0]}_bias", term) for term in terms[:1])]
+    product = writer.inner("Conv", inputs, node, "product", group=op.groups, **_geometry(op.geometry, flat))
+    _add_bias(writer, node, terms[1:], product, (1, -1, *(1,) * (1 if flat else 2)))
 
 
 def _conv_transpose(writer: Writer, node: Node, op: layout.ConvTranspose) -> None:
@@ -172,7 +184,7 @@ def _conv_transpose(writer: Writer, node: Node, op: layout.ConvTranspose) -> Non
     weight = _weights(writer, node, op, lambda a: qonnx_layout.weights_by_inputs(a, op, flat))
     product = writer.inner("ConvTranspose", [node.inputs[0], weight], node, "product",
                            **qonnx_layout.transposed_geometry(shape, op))
-    _add_bias(writer, node, op.bias, product, (1, -1, *(1,) * (1 if flat else 2)))
+    _add_bias(writer, node, _terms(node, op.bias), product, (1, -1, *(1,) * (1 if flat else 2)))
 
 
 def _geometry(geometry: Geometry, flat: bool, dilations: bool = True) -> dict[str, Any]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from hwgen.errors import HwgenError
+from hwgen.exact.convolution import Geometry
 from hwgen.export import qonnx
 from hwgen.export.qonnx import export
 from hwgen.frontend import load
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Op, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, IntType
-from hwgen.ops.quantized import MultiThreshold, Quant, QuantizedOp, TopK
+from hwgen.ops.quantized import Dense, Elementwise, MultiThreshold, Quant, QuantizedOp, TopK
+from hwgen.ops.quantized_maps import Conv
+from hwgen.rounding import Rounding
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("qonnx")
@@ -117,10 +123,10 @@ def test_what_is_no_float32_is_refused() -> None:
                     "are float32, or use a target with integer constants.")
 
 
-def graph_of(*ops: Op) -> Graph:
+def graph_of(*ops: Op, shape: tuple[int, ...] = (5,)) -> Graph:
     """A chain behind an input of 5 numbers."""
     builder = GraphBuilder("chain", Level.QUANTIZED)
-    name = builder.add_input(Value("x", (5,), REAL)).name
+    name = builder.add_input(Value("x", shape, REAL)).name
     for index, op in enumerate(ops):
         (made,) = builder.add(f"n{index}", op, [name], [f"n{index}"], ())
         name = made.name
@@ -139,6 +145,62 @@ def test_indices(op: TopK, expected: Any) -> None:
     x = np.array([[2, 0, 1, 5, 0]], np.float32)
     (y,) = execute_onnx(ModelWrapper(made), {"x": x}).values()
     assert y[0].tolist() == expected
+
+
+@pytest.mark.parametrize(("rounding", "zero", "count"), [
+    (Rounding.HALF_EVEN, 3, 2), (Rounding.HALF_EVEN, 4, 1), (Rounding.HALF_EVEN, 0, 1), (Rounding.AWAY, 4, 2),
+    (Rounding.AWAY, 0, 1), (Rounding.TOWARD_ZERO, -3, 2), (Rounding.FLOOR, 3, 1), (Rounding.CEIL, -3, 1),
+    (Rounding.HALF_AWAY, -4, 2)])
+def test_a_zero_point_behind_the_rounding(rounding: Rounding, zero: int, count: int, tmp_path: Path) -> None:
+    """Ties and all between them, as the reference has them; as one Quant where that means the same."""
+    op = Quant(Tensor(0.5), Tensor(zero), IntType(-8, 7), rounding, zero_point_inside=False)
+    graph = graph_of(Elementwise("mul", Tensor(-1.0)), op, IDENTITY)
+    made = check_frames(graph, (np.arange(-80, 80) / 8).reshape(-1, 5), tmp_path)
+    assert quantizers(made) == count + 1
+
+
+@pytest.mark.parametrize(("zero", "count"), [(128, 2), (0, 1)])
+def test_a_zero_point_of_the_input(zero: int, count: int, tmp_path: Path) -> None:
+    """x / scale + 128 would make ties of what is none in float32; pixels of 8 bits lie there."""
+    op = Quant(Tensor(np.float64(np.float32(2 / 255))), Tensor(zero), IntType(0, 255), zero_point_inside=False)
+    pixels = np.arange(256) / 127.5 - 1
+    made = check_frames(graph_of(op, IDENTITY), np.resize(pixels, (52, 5)), tmp_path)
+    assert quantizers(made) == count + 1
+
+
+IDENTITY = Dense(Tensor(np.eye(5, dtype=np.int64)), Tensor(1.0), Tensor(0), None)
+FINE = np.array([1 + 2.0**-30, 0.1, 0, -1 / 3, 0.5])
+"""Biases that are no float32 numbers; two of them have 53 bits, more than two such numbers hold."""
+
+
+@pytest.mark.parametrize("make", [
+    lambda bias: (IDENTITY, replace(IDENTITY, bias=bias)), lambda bias: (Conv(
+        Geometry((1, 1)), Tensor(np.eye(5, dtype=np.int64).reshape(5, 5, 1, 1)), Tensor(1.0), Tensor(0), bias=bias),)],
+    ids=["dense", "convolution"])
+def test_a_bias_that_is_no_float32_number(make: Any) -> None:
+    """Its constants add up to it exactly."""
+    *first, layer = make(Tensor(FINE))
+    shape = (5,) if first else (5, 1, 1)
+    made = export(graph_of(Quant(Tensor(1.0), Tensor(0), IntType(-8, 7)), *first, layer, shape=shape))
+    parts = [numpy_helper.to_array(c).ravel() for c in made.graph.initializer if "_bias" in c.name]
+    assert len(parts) == 3 and all(part.dtype == np.float32 for part in parts)
+    assert [sum(Fraction(float(part[i])) for part in parts) for i in range(5)] == [Fraction(x) for x in FINE]
+
+
+def quantizers(made: onnx.ModelProto) -> int:
+    return sum(node.op_type == "Quant" for node in made.graph.node)
+
+
+def check_frames(graph: Graph, x: Any, folder: Path) -> onnx.ModelProto:
+    """The executor and the file read again give what the integer model gives."""
+    made, x = export(graph), x.astype(np.float32)
+    (wanted,) = integer_model(graph).predict({"x": x}).values()
+    found = [next(iter(execute_onnx(ModelWrapper(made), {"x": frame[None]}).values()))[0] for frame in x]
+    np.testing.assert_array_equal(np.array(found, np.float32), wanted)
+    onnx.save(made, folder / "model.onnx")
+    (again,) = integer_model(load(folder / "model.onnx").graph).predict({"x": x}).values()
+    np.testing.assert_array_equal(again, wanted)
+    return made
 
 
 def every_op(cls: type[QuantizedOp] = QuantizedOp) -> set[type[QuantizedOp]]:
