@@ -56,6 +56,11 @@ def networks() -> list[Network]:
     return made
 
 
+def named(name: str) -> Network:
+    """The first row of this name."""
+    return next(network for network in networks() if network.id == name)
+
+
 def parameters(in_suite: Container[str] | None = None) -> list[Any]:
     """Of a test: those of other names run in `make networks` only."""
     return [pytest.param(n, id=n.id, marks=() if in_suite is None or n.id in in_suite else pytest.mark.every_network)

@@ -23,13 +23,13 @@ from hwgen.export.targets import TARGETS, integers_of
 from hwgen.export.torch_arithmetic import ARITHMETICS, QNNPACK, X86, Fused, fused_of, pairs_saturate, wrong_channels
 from hwgen.frontend import ImportOptions
 from hwgen.ir.graph import Graph
-from hwgen.ir.tensor import Tensor
+from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, IntType, full_range
 from hwgen.ops.quantized_maps import Conv
 from hwgen.ops.threshold import Threshold
 from tests.conftest import ROOT
+from tests.export.matrix import Network, named, parameters
 from tests.export.running import differences, inputs_of
-from tests.export.test_networks import network
 from tests.export.test_requantization import random_case, thresholds_of
 from tests.export.test_targets import WIDE_NETWORKS, chain
 from tests.networks import quant, random_mlp
@@ -67,6 +67,12 @@ QNNPACK_DIFFERS = {"cnn_perch_w4a4", "mlp_bn_w4a4", "resblock_w4a4", "mobblock_w
 """Networks with layers that qnnpack's integer biases do not fit."""
 
 
+def network(models: Path, name: str) -> tuple[Graph, Array]:
+    """The integer graph and a few real inputs."""
+    found = named(name)
+    return integers_of(found.graph(models)), found.inputs(models)
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_networks_layer_by_layer(name: str, models: Path, seed: int) -> None:
     """No difference on x86, fbgemm and onednn; on qnnpack none where the constants are certified for it."""
@@ -80,6 +86,15 @@ def test_networks_layer_by_layer(name: str, models: Path, seed: int) -> None:
     assert (len(dialect.certified(QNNPACK)) < len(dialect.fused)) == (name in QNNPACK_DIFFERS)
     if dialect.fused and name not in QNNPACK_DIFFERS:
         assert differences(graph, exported, inputs, partial(torch_engine.run, name="qnnpack")) == {}
+
+
+@pytest.mark.parametrize("every", parameters())
+def test_every_network_on_x86(every: Network, models: Path, seed: int) -> None:
+    """As matrix.toml states it."""
+    graph = integers_of(every.graph(models))
+    inputs = inputs_of(graph, 4, seed, every.inputs(models))
+    assert differences(graph, pytorch.export(graph), inputs, torch_engine.run) == {}
+    assert every.verdicts["pytorch"] == "exact"
 
 
 def test_qnnpack_differs_in_few_integers(models: Path, seed: int) -> None:

@@ -25,7 +25,7 @@ from hwgen.export.targets import integers_of
 from hwgen.export.written import Results
 from hwgen.frontend import ImportOptions, load
 from tests.conftest import ROOT, need_package
-from tests.export.matrix import MATRIX, Network, networks, parameters
+from tests.export.matrix import MATRIX, Network, named, parameters
 from tests.export.running import differences, inputs_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -55,10 +55,6 @@ def test_every_value(network: Network, models: Path, tmp_path: Path, seed: int) 
     inputs = inputs_of(graph, 4, seed, network.inputs(models))
     assert differences(graph, qdq.export(graph), inputs, partial(in_process, tmp_path)) == {}
     assert network.verdicts["tvm"] == "exact"
-
-
-def named(name: str) -> Network:
-    return next(network for network in networks() if network.id == name)
 
 
 def test_on_a_processor_with_fused_multiply_add(models: Path, tmp_path: Path, seed: int) -> None:
