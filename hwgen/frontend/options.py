@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, did_you_mean
 from hwgen.ir.graph import Graph
 from hwgen.ir.types import IntType
 
@@ -38,7 +38,7 @@ class ImportOptions:
     def __post_init__(self) -> None:
         if self.rounding not in ROUNDINGS:
             raise HwgenError("unknown-rounding", self.rounding, "there is no such rounding",
-                             f"The roundings are: {', '.join(ROUNDINGS)}.")
+                             did_you_mean(self.rounding, ROUNDINGS, "roundings"))
         if self.dialect not in DIALECTS:
             raise HwgenError("dialect", self.dialect, "this is no dialect of QONNX", "Use brevitas or spec.")
 
