@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,15 +81,19 @@ def default_path(source: Path, target: ExportTarget) -> Path:
     return Path("build") / f"{Names().of(source.stem)}-{target.name}{target.suffix}"
 
 
-def export_network(source: Path | nn.Module, target: str, out: Path, imports: ImportOptions | None = None,
-                   options: ExportOptions | None = None) -> Written:
+def export_network(source: str | Path | nn.Module, target: str, out: str | Path, imports: ImportOptions | None = None,
+                   options: ExportOptions | None = None, *, input_shape: Sequence[int] | None = None) -> Written:
     """Write model.onnx, `mynet.py:make_model` or a module of hwgen.nn for a target: a file or a folder at `out`.
 
-    The shape of a module's input is that of `imports`, or its attribute input_shape. HwgenError: "unknown-target",
-    "not-exportable", "not-float32", "output-file", "output-folder", and those of the readers.
+    input_shape: of the network's input, with a batch of 1 in front, where it has not its own (a module's attribute
+    input_shape, an ONNX file's). HwgenError: "unknown-target", "not-exportable", "not-float32", "output-file",
+    "output-folder", and those of the readers.
     """
-    return export_imported(network_of(source, imports or ImportOptions()), target_named(target), out,
-                           options or ExportOptions())
+    imports = imports or ImportOptions()
+    if input_shape is not None:
+        imports = replace(imports, input_shapes={None: tuple(input_shape)})
+    network = network_of(Path(source) if isinstance(source, str) else source, imports)
+    return export_imported(network, target_named(target), Path(out), options or ExportOptions())
 
 
 def export_imported(imported: Imported, target: ExportTarget, out: Path, options: ExportOptions) -> Written:

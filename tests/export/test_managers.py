@@ -14,7 +14,6 @@ import pytest
 
 from hwgen.export import export_network
 from hwgen.export.engines import onnxruntime, qonnx
-from hwgen.frontend import ImportOptions
 from hwgen.ir.tensor import Array
 from tests.conftest import need_package
 from tests.nn.documents import SEEDS, blocks, executed
@@ -97,8 +96,7 @@ def test_the_tvm_block_through_relax(images: Any, tmp_path: Path) -> None:
     """relay is gone; the QDQ folder stands for it, and its script runs without hwgen."""
     need_package("tvm", "onnxruntime")
     module = run_block("PytorchQuantManager", images)["pt_lenet"]
-    imports = ImportOptions(input_shapes={None: SHAPE})
-    export_network(module, "tvm", tmp_path / "tvm_lenet", imports)
+    export_network(module, "tvm", str(tmp_path / "tvm_lenet"), input_shape=SHAPE)
     np.save(tmp_path / "x.npy", images.numpy())
     subprocess.run([sys.executable, str(tmp_path / "tvm_lenet" / "compile.py"), "--input", str(tmp_path / "x.npy"),
                     "--output", str(tmp_path / "y.npy")], check=True, cwd=tmp_path, capture_output=True)
