@@ -132,6 +132,8 @@ class Reader:
                 return self._entry(node, node.op)
             self.head.append(node)
             return Host()
+        if isinstance(node.op, q.QuantizedOp) and node.op.is_wire(self.graph.values[node.inputs[0]]):
+            return self._on_host(node, states)  # one more name of an output
         handler = HANDLERS.get(type(node.op))
         if handler is None:
             raise no_counterpart(node, f"a DPU has no {node.op.label}", "Replace it, or let the host compute it behind "

@@ -205,6 +205,14 @@ def test_the_position_of_a_bias(bias: list[float], position: int, integers: list
     assert (layer.bias_position, layer.bias.array.tolist()) == (position, integers)
 
 
+def test_a_second_name_of_an_output_is_no_layer() -> None:
+    net = Net((4,))
+    net.chain([dense(RNG, 4, 3), int8(2), q.Reshape((3,))])
+    network = read(net.build())
+    assert [layer.kind for layer in network.layers] == ["fc"] and network.outputs == ("v2",)
+    assert network.as_graph().outputs == ("v3",)
+
+
 def test_host_ops_before_and_behind_stay_the_hosts() -> None:
     net = Net((4,), None)
     net.chain([q.Elementwise("mul", Tensor(2.0)), int8(5), dense(RNG, 4, 3), int8(2), q.Softmax()])
