@@ -7,6 +7,7 @@ operators of the QOperator form. The script runs alone: it needs numpy, onnx and
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from onnx import ModelProto
 
 from hwgen.emit.render import render
 from hwgen.errors import Exit, HwgenError
-from hwgen.export import engines
+from hwgen.export import engines, tvm_script
 from hwgen.export.onnx_files import serialized
 from hwgen.export.sheet import Exported
 from hwgen.export.written import Results, Written
@@ -34,6 +35,8 @@ MODEL, SCRIPT = "model.onnx", "compile.py"
 class CompileScript:
     """Context of tvm/compile.py.j2; the texts are Python."""
 
+    script: str
+    model: str
     inputs: str
     outputs: str
 
@@ -50,8 +53,14 @@ def files_of(model: ModelProto) -> dict[str, bytes]:
     shapes = {value.name: tuple(d.dim_value for d in value.type.tensor_type.shape.dim[1:])
               for value in model.graph.input}
     outputs = tuple(value.name for value in model.graph.output)
-    script = render("tvm/compile.py.j2", CompileScript(repr(shapes), repr(outputs)))
-    return {MODEL: serialized(model), SCRIPT: script.encode()}
+    context = CompileScript(_behaviour(), repr(MODEL), repr(shapes), repr(outputs))
+    return {MODEL: serialized(model), SCRIPT: render("tvm/compile.py.j2", context).encode()}
+
+
+def _behaviour() -> str:
+    """The text of hwgen.export.tvm_script behind its docstring."""
+    first = "from __future__"
+    return first + inspect.getsource(tvm_script).partition(f"\n{first}")[2].rstrip()
 
 
 def run(model: ModelProto, inputs: Mapping[str, Array], tensors: Iterable[str] = ()) -> Results:

@@ -46,7 +46,7 @@ def in_process(folder: Path, model: onnx.ModelProto, inputs: Mapping[str, Any], 
     script: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     arrays = {name: np.ascontiguousarray(inputs[name], dtype=np.float32) for name in script.INPUTS}
-    return script.outputs_of(script.compiled(target), arrays)  # type: ignore[no-any-return]
+    return script.outputs_of(script.compiled(target, script.MODEL), arrays, script.OUTPUTS)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("network", parameters(MATRIX["compiled"]))
