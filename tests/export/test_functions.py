@@ -1,4 +1,4 @@
-"""Networks in torch with every function that is traced, through onnxruntime and qonnx."""
+"""Networks in torch with every function that is traced, through onnxruntime, PyTorch and qonnx."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from hwgen.export import finn, qdq, qop
+from hwgen.export import finn, pytorch, qdq, qop, torch_engine
 from hwgen.export.engines import onnxruntime, qonnx
 from hwgen.export.targets import integers_of
 from hwgen.ir.graph import Graph
@@ -30,6 +30,7 @@ def check(graph: Graph, seed: int) -> None:
         exported = target.export(graph)
         for optimised in (True, False):
             assert differences(graph, exported, inputs, partial(onnxruntime, optimised=optimised)) == {}
+    assert differences(graph, pytorch.export(graph), inputs, torch_engine.run) == {}
     assert differences(graph, finn.export(graph), {name: x[:1] for name, x in inputs.items()}, qonnx) == {}
 
 

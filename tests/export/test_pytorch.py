@@ -38,9 +38,7 @@ torch = pytest.importorskip("torch")
 
 from hwgen.nn.trace import to_ir  # noqa: E402
 from tests.nn.documents import document_network  # noqa: E402
-from tests.nn.random_networks import random_network  # noqa: E402
 from tests.nn.running import trained  # noqa: E402
-from tests.nn.test_converters import NETWORKS  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore"), pytest.mark.skipif(
     torch_engine.X86 not in torch.backends.quantized.supported_engines, reason="torch without its x86 engine")]
@@ -121,21 +119,6 @@ def test_random_networks(seed: int) -> None:
     for offset in range(30):
         forms += check(integers_of(random_mlp(np.random.default_rng(seed + offset))), seed, 20)
     assert forms[LINEAR] + forms[LINEAR_RELU] > forms["float32"] + forms["float64"]
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_function(name: str, seed: int) -> None:
-    torch.manual_seed(seed)
-    make, flat = NETWORKS[name]
-    x = torch.randn(2, 2, 6) if flat else torch.randn(2, 2, 6, 6)
-    check(integers_of(to_ir(trained(make(), x, steps=1), (1, *x.shape[1:]))), seed)
-
-
-def test_random_convolutional_networks(seed: int) -> None:
-    for number in range(seed, seed + 4):
-        torch.manual_seed(number)
-        model, shape, _ = random_network(number)
-        check(integers_of(to_ir(trained(model, torch.randn(4, *shape)), (1, *shape))), seed)
 
 
 @pytest.mark.parametrize("name", WIDE_NETWORKS)
