@@ -28,6 +28,12 @@ _POOL_FACTORS = {(3, 3): (7, 6), (5, 5): (10, 8), (6, 6): (7, 8), (3, 6): (7, 7)
 """(m, s) with m / 2^s for the reciprocal of the kernel's size."""
 
 
+FINEST = 12
+"""The largest fix position of numbers of 8 bits."""
+LEFT, RIGHT = 31, 61
+"""Most places of a shift that int64 can do."""
+
+
 class Activation(Enum):
     """What a layer applies before it rounds."""
 
@@ -45,7 +51,8 @@ def clipped(x: Array) -> Array:
 
 
 def shifted(x: Array, places: int, mode: Rounding = Rounding.HALF_UP) -> Array:
-    """x / 2^places, rounded half up or half to even; not clipped."""
+    """x / 2^places, rounded half up or half to even; not clipped. |x| < 2^31; what saturates int8 stays below 2^63."""
+    places = _bounded(places)
     if places <= 0:
         return np.asarray(x << -places)
     half = 1 << (places - 1)
@@ -54,8 +61,14 @@ def shifted(x: Array, places: int, mode: Rounding = Rounding.HALF_UP) -> Array:
     return np.asarray((x + half - 1 + ((x >> places) & 1)) >> places)
 
 
+def _bounded(places: int) -> int:
+    """The same result after a clip to int8: further right all is 0, further left all but 0 saturates."""
+    return min(max(places, -LEFT), RIGHT)
+
+
 def half_away(x: Array, places: int) -> Array:
-    """x / 2^places, rounded half away from zero: what weights, biases and inputs get."""
+    """x / 2^places, rounded half away from zero: what weights, biases and inputs get. |x| < 2^31."""
+    places = _bounded(places)
     if places <= 0:
         return np.asarray(x << -places)
     return np.asarray(np.sign(x) * ((np.abs(x) + (1 << (places - 1))) >> places))

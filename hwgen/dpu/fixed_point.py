@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from hwgen.dpu.arithmetic import INT8
+from hwgen.dpu.arithmetic import FINEST, INT8
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Node
 from hwgen.ir.tensor import Array, Tensor
@@ -16,7 +16,6 @@ from hwgen.ops.quantized_maps import Conv
 
 WeightedOp = Dense | Conv | ConvTranspose
 
-MAX_BIAS_POSITION = 12
 FIXED_POINT = "Train with the quantizers of hwgen.nn.quant whose names end in FixedPoint or FixedPointInternalScaling."
 
 
@@ -53,7 +52,9 @@ def weight_position(node: Node, op: WeightedOp) -> int:
 
 
 def bias_of(node: Node, bias: Tensor | None, grid: int) -> tuple[Tensor | None, int | None]:
-    """int8 and its position: of those that hold the bias exactly the finest that is not beyond the accumulator's grid.
+    """int8 and its position: of those that hold the bias exactly the finest that neither the grid nor FINEST exceeds.
+
+    grid: the accumulator's position. A bias that needs a finer one has the coarsest that holds it.
 
     HwgenError: "dpu-bits" where int8 does not hold it.
     """
@@ -64,10 +65,10 @@ def bias_of(node: Node, bias: Tensor | None, grid: int) -> tuple[Tensor | None, 
         raise HwgenError("dpu-scale", node.name, "its bias lies on no grid of a power of two", FIXED_POINT)
     coarsest = max(_finest_bit(value) for value in exact)
     if not any(exact):
-        coarsest = finest = min(grid, MAX_BIAS_POSITION)
+        coarsest = finest = min(grid, FINEST)
     else:
         finest = coarsest
-        while finest < max(grid, coarsest) and _fits(exact, finest + 1):
+        while finest < min(grid, FINEST) and _fits(exact, finest + 1):
             finest += 1
     if not _fits(exact, finest):
         raise HwgenError("dpu-bits", node.name, "its bias has more than 8 bits, a DPU has int8", FIXED_POINT)

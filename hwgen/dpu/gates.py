@@ -8,11 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from hwgen.dpu.arithmetic import Activation
+import numpy as np
+
+from hwgen.dpu.arithmetic import GATE_POSITION, INT8, SIXTH, Activation
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Node
-from hwgen.ops.quantized import Clip, Elementwise
+from hwgen.ops.quantized import Clip, Elementwise, Quant
 
+SIXTHS = (Fraction(1, 6), Fraction(SIXTH[0], 1 << SIXTH[1]))
+"""What a model and what a DPU has for 1/6."""
 TOLERANCE = Fraction(1, 1 << 20)
 """Relative: constants are float32."""
 ADVICE = "Use ReLU, ReLU6, LeakyReLU with a slope of 0.1, hard sigmoid or hard swish."
@@ -20,7 +24,10 @@ ADVICE = "Use ReLU, ReLU6, LeakyReLU with a slope of 0.1, hard sigmoid or hard s
 
 @dataclass(frozen=True)
 class Gate:
-    """min(max(scale * x + offset, low), high), and that times x; x: the int8 value `source`; name: of the layer."""
+    """min(max(scale * x + offset, low), high), and that times x; x: the int8 value `source`; name: of the layer.
+
+    rounded: whether it is rounded to int8 at GATE_POSITION before the product, as a DPU does.
+    """
 
     name: str
     source: str
@@ -29,6 +36,7 @@ class Gate:
     low: Fraction | None = None
     high: Fraction | None = None
     times: bool = False
+    rounded: bool = False
 
     @classmethod
     def of(cls, node: Node, source: str) -> Gate:
@@ -37,12 +45,22 @@ class Gate:
 
     def activation(self, node: Node) -> Activation:
         """Which function it is. HwgenError: "dpu-layer" where a DPU has none such."""
-        wanted = {"scale": Fraction(1, 6), "offset": Fraction(1, 2), "low": Fraction(0), "high": Fraction(1)}
-        for name, number in wanted.items():
-            found = getattr(self, name)
-            if found is None or abs(found - number) > TOLERANCE:
-                raise HwgenError("dpu-layer", self.name, "a DPU has no such function of one value", ADVICE)
+        if not any(self._is_gate(sixth) for sixth in SIXTHS) or (self.rounded and not self.times):
+            raise HwgenError("dpu-layer", self.name, "a DPU has no such function of one value", ADVICE)
         return Activation.HARD_SWISH if self.times else Activation.HARD_SIGMOID
+
+    def _is_gate(self, sixth: Fraction) -> bool:
+        """Whether it is relu6(x + 3) times this number."""
+        pairs = ((self.scale, 1), (self.offset, 3), (self.low, 0), (self.high, 6))
+        return all(found is not None and abs(found - sixth * number) <= TOLERANCE for found, number in pairs)
+
+
+def rounded_gate(node: Node, op: Quant, gate: Gate) -> Gate:
+    """Behind the quantizer inside a DPU's hard swish. HwgenError: "dpu-layer" for another one."""
+    if gate.times or gate.rounded or op.type != INT8 or np.any(op.zero_point.array != 0) or np.any(
+            op.scale.array != 2.0**-GATE_POSITION):
+        raise HwgenError("dpu-layer", node.name, "a DPU has no such function of one value", ADVICE)
+    return replace(gate, rounded=True, name=node.name)
 
 
 def on_gate(node: Node, gate: Gate) -> Gate:

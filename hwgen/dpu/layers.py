@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def fix(position: int, rounding: Rounding = Rounding.HALF_UP, *, inner: bool = F
 
 @dataclass(frozen=True)
 class Real:
-    """Ops of the quantized level one after another; each joins the last result and values named in `more`."""
+    """An op of the quantized level, which takes the result before it, and the values named in `more`."""
 
     op: Op
     more: tuple[str, ...] = ()
@@ -128,19 +128,22 @@ class AveragePool(Layer):
         return arithmetic.clipped(arithmetic.shifted(sums * found["factor"], found["shift_cut"], mode))
 
     def real(self, positions: Sequence[int]) -> list[Real]:
-        factor, places = arithmetic.pool_factor(self.geometry.kernel)
-        correction = Fraction(factor * prod(self.geometry.kernel), 1 << places)
-        return [Real(maps.AveragePool(self.geometry)), Real(q.Elementwise("mul", Tensor(float(correction)))),
+        return [Real(maps.AveragePool(self.geometry)), Real(q.Elementwise("mul", Tensor(float(self.correction)))),
                 Real(fix(self.position))]
 
+    @property
+    def correction(self) -> Fraction:
+        """The constant times the kernel's size: what a mean is multiplied by. A dyadic number, so a float has it."""
+        factor, places = arithmetic.pool_factor(self.geometry.kernel)
+        return Fraction(factor * prod(self.geometry.kernel), 1 << places)
 
-def pooled(x: Array, geometry: Geometry, kind: str, border: int) -> Array:
+
+def pooled(x: Array, geometry: Geometry, kind: Literal["max", "sum"], border: int) -> Array:
     """The sums or the largest numbers under a kernel of a map (frames, C, H, W)."""
     windows = geometry.window.run(bordered(np.moveaxis(x, 1, -1), geometry, border))[0]
-    pool = Pool("sum" if kind == "sum" else "max", x.shape[1], RISING)
-    if windows.shape[-1] == x.shape[1]:
-        return np.moveaxis(windows, -1, 1)
-    return np.moveaxis(pool.run(windows)[0], -1, 1)
+    if geometry.kernel != (1, 1):
+        (windows,) = Pool(kind, x.shape[1], RISING).run(windows)
+    return np.moveaxis(windows, -1, 1)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from hwgen.dpu import arithmetic
 from hwgen.dpu.arch import Architecture, Range
-from hwgen.dpu.arithmetic import INT8, Activation
+from hwgen.dpu.arithmetic import FINEST, INT8, Activation
 from hwgen.dpu.layers import AveragePool, Concat, Curve, Layer, MaxPool, Sum, at
 from hwgen.dpu.network import DpuNetwork
 from hwgen.dpu.refusals import joined
@@ -21,8 +21,6 @@ from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.ir.tensor import Tensor
 
-FINEST = 12
-"""The largest fix position of numbers of 8 bits."""
 CUT = Range(0, 16)
 READ = Range(0, 7)
 WRITE = Range(-7, 25)
@@ -162,7 +160,7 @@ def _bias(layer: Weighted, position: int, bias: Tensor, grid: int, cut: int) -> 
     if shift < allowed.low:
         yield _own(layer, "bias", grid - allowed.low, rule)
     if shift > allowed.high:
-        finer = bias.array << (shift - allowed.high)
+        finer = arithmetic.half_away(bias.array, allowed.high - shift)
         fits = bool((finer >= INT8.lo).all() and (finer <= INT8.hi).all())
         yield _own(layer, "bias", grid - allowed.high, rule) if fits else _own(
             layer, "weights", layer.weight_position - (shift - allowed.high), rule)

@@ -15,7 +15,7 @@ import numpy as np
 
 from hwgen.dpu.arithmetic import LEAKY_SLOPE, Activation
 from hwgen.dpu.fixed_point import FIXED_POINT, WeightedOp, bias_of, position_of, weight_position
-from hwgen.dpu.gates import Gate, on_gate
+from hwgen.dpu.gates import Gate, on_gate, rounded_gate
 from hwgen.dpu.layers import (
     AveragePool,
     Border,
@@ -31,6 +31,7 @@ from hwgen.dpu.layers import (
 )
 from hwgen.dpu.network import DpuNetwork, Entry
 from hwgen.dpu.refusals import joined, no_counterpart, unquantized
+from hwgen.dpu.states import Broken, Fixed, Host, Pending, State
 from hwgen.dpu.weighted import Convolution, FullyConnected, Transposed, Weighted, transposed_geometry
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Graph, Node
@@ -45,35 +46,7 @@ SLOPES = (Fraction(LEAKY_SLOPE[0], 1 << LEAKY_SLOPE[1]), Fraction(float(np.float
 """Of a LeakyRelu that a DPU has as 26/256."""
 
 
-@dataclass(frozen=True)
-class Host:
-    """A real value of the host: before the first quantizer, or behind the last one."""
-
-    behind: bool = False
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """int8 numbers: a value of the network."""
-
-    value: str
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A layer without its position; layers behind it that only move or compare, in order."""
-
-    layer: Layer
-    behind: tuple[Layer, ...] = ()
-
-
-@dataclass(frozen=True)
-class Broken:
-    """What a refused layer would have made."""
-
-
 Made = TypeVar("Made")
-State = Host | Fixed | Pending | Gate | Broken
 
 
 def read(graph: Graph) -> DpuNetwork:
@@ -132,8 +105,9 @@ class Reader:
                 return self._entry(node, node.op)
             self.head.append(node)
             return Host()
-        if isinstance(node.op, q.QuantizedOp) and node.op.is_wire(self.graph.values[node.inputs[0]]):
-            return self._on_host(node, states)  # one more name of an output
+        if isinstance(states[0], Fixed) and isinstance(node.op, q.QuantizedOp) and node.op.is_wire(
+                self.graph.values[node.inputs[0]]):
+            return self.alias(node, states[0])
         handler = HANDLERS.get(type(node.op))
         if handler is None:
             raise no_counterpart(node, f"a DPU has no {node.op.label}", "Replace it, or let the host compute it behind "
@@ -144,8 +118,17 @@ class Reader:
         for state, name in zip(states, node.inputs, strict=True):
             if not isinstance(state, Host | Fixed):
                 raise unquantized(self._owner(state, name))
-        self.tail.append(node)
+        inputs = tuple(state.value if isinstance(state, Fixed) else name
+                       for state, name in zip(states, node.inputs, strict=True))
+        self.tail.append(replace(node, inputs=inputs))
         return Host(behind=True)
+
+    def alias(self, node: Node, state: Fixed) -> Fixed:
+        """A node that changes nothing; as an output it is one more name of the value, which the host gives."""
+        (output,) = node.outputs
+        if output in self.graph.outputs:
+            self.tail.append(replace(node, op=q.Reshape(self.graph.values[output].shape), inputs=(state.value,)))
+        return state
 
     @staticmethod
     def _owner(state: State, name: str) -> str:
@@ -181,7 +164,10 @@ class Reader:
         raise unquantized(self._owner(state, node.inputs[index]))
 
     def finished(self, layer: Layer) -> Fixed:
-        """Append a layer."""
+        """Append a layer. HwgenError: "dpu-quantizer" where it is there already, with another quantizer."""
+        if any(other.name == layer.name for other in self.layers):
+            raise HwgenError("dpu-quantizer", layer.name, "more than one quantizer rounds its output",
+                             "Quantize each layer's output once.")
         self.layers.append(layer)
         return self.known(layer.output, layer.shape, layer.position)
 
@@ -213,8 +199,10 @@ def as_map(shape: Shape) -> Shape:
 
 
 def _quant(reader: Reader, node: Node, op: q.Quant, states: Sequence[State]) -> State:
-    position, output = reader.noted(lambda: position_of(node, op), 0), node.outputs[0]
     (state,) = states
+    if op.inner and isinstance(state, Gate):
+        return rounded_gate(node, op, state)
+    position, output = reader.noted(lambda: position_of(node, op), 0), node.outputs[0]
     if isinstance(state, Gate):
         activation = state.activation(node)
         layer: Layer = Curve(state.name, output, (state.source,), reader.shapes[state.source], position, activation)
@@ -234,7 +222,7 @@ def _again(reader: Reader, node: Node, state: Fixed, position: int) -> Fixed:
     if position != reader.positions[state.value]:
         raise HwgenError("dpu-quantizer", node.name, "it rounds numbers again that another quantizer has rounded to "
                          "another scale", "Quantize each layer's output once.")
-    return state
+    return reader.alias(node, state)
 
 
 def _dense(reader: Reader, node: Node, op: q.Dense, states: Sequence[State]) -> Pending:
@@ -371,9 +359,14 @@ def _leaky_relu(reader: Reader, node: Node, op: q.LeakyRelu, states: Sequence[St
     return Pending(Curve(node.name, node.outputs[0], (source,), _shape(reader, node), 0, Activation.LEAKY_RELU))
 
 
-def _elementwise(reader: Reader, node: Node, op: q.Elementwise, states: Sequence[State]) -> Gate:
+def _elementwise(reader: Reader, node: Node, op: q.Elementwise, states: Sequence[State]) -> Gate | Pending:
+    """A constant of a gate, or a DPU's correction of an average pool, which the pool has anyway."""
     (state,) = states
     if isinstance(state, Pending):
+        pool = state.layer
+        if isinstance(pool, AveragePool) and not state.behind and op.kind == "mul" and set(
+                op.constant.fractions().ravel()) == {pool.correction}:
+            return Pending(replace(pool, output=node.outputs[0]))
         raise no_counterpart(node, "it computes with constants before the quantizer", "Merge it into the layer before "
                              "it (hwgen.nn.quantize does so with BatchNorm).")
     gate = state if isinstance(state, Gate) else Gate.of(node, reader.fixed(node, state))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from hwgen.compare import difference
 from hwgen.errors import Exit
-from hwgen.export.targets import ExportTarget, default_path, export_imported, integers_of, target_named
+from hwgen.export.targets import ExportTarget, default_path, export_imported, target_named
 from hwgen.export.written import ExportOptions, Written
 from hwgen.frontend import Imported, ImportOptions
 from hwgen.model import IntegerModel
+from hwgen.passes.pipeline import integers_of
 from hwgen.report.console import Console, count
 from hwgen.report.tables import table
 from hwgen.source import load_network

@@ -20,7 +20,7 @@ from hwgen.host import InputPort
 from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Array
 from hwgen.model import IntegerModel
-from hwgen.passes.pipeline import TO_INTEGERS, lower
+from hwgen.passes.pipeline import integers_of
 from hwgen.reference import exact
 from hwgen.vectors import load_inputs, random_inputs
 
@@ -35,15 +35,16 @@ def write(graph: Graph, options: ExportOptions) -> Written:
     "dpu-quantizer", "dpu-limit", and those of the inputs."""
     arch, trained = architecture(options.arch), read(graph)
     network, adjustments = fitted(trained, arch)
-    *_, (_, lowered) = lower(network.as_graph(), TO_INTEGERS)
-    model = IntegerModel(lowered)
+    model = IntegerModel(integers_of(network.as_graph()))
     inputs = frames(model, options)
     values = checked(network, model, inputs)
     found = flips(trained, network, inputs)
     first = {name: array[:1] for name, array in values.items()}
-    return Written(files(network, arch, first), model.predict, forms(network, found),
-                   _facts(arch, adjustments, found, bool(options.inputs)), notes=[_summary(found, inputs, options)],
-                   warnings=[*map(str, adjustments), *cautions(network)])
+    host = [node.name for node in (*network.head, *network.tail)]
+    facts = {**_facts(arch, adjustments, found, bool(options.inputs)), "host": host}
+    notes = [_summary(found, inputs, options), *([f"left to the host: {', '.join(host)}"] if host else [])]
+    return Written(files(network, arch, first), model.predict, forms(network, found), facts, notes,
+                   [*map(str, adjustments), *cautions(network)])
 
 
 def frames(model: IntegerModel, options: ExportOptions) -> dict[str, Array]:

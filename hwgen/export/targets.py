@@ -16,7 +16,7 @@ from hwgen.export.written import ExportOptions, Written
 from hwgen.frontend import Imported, ImportOptions
 from hwgen.ir.graph import Graph
 from hwgen.names import Names
-from hwgen.passes.pipeline import TO_INTEGERS, lower
+from hwgen.passes.pipeline import integers_of
 from hwgen.run import write_bytes
 from hwgen.source import network_of
 from hwgen.toolchain.tools import package_version
@@ -46,12 +46,6 @@ class ExportTarget:
     def versions(self) -> dict[str, str | None]:
         """The installed version of each distribution that runs it, None where it is missing."""
         return {name: package_version(name) for name in self.runs}
-
-
-def integers_of(graph: Graph) -> Graph:
-    """The integer level of a quantized graph."""
-    *_, (_, lowered) = lower(graph, TO_INTEGERS)
-    return lowered
 
 
 TARGETS: Mapping[str, ExportTarget] = {target.name: target for target in (

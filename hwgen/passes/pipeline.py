@@ -27,6 +27,12 @@ TO_INTEGERS: tuple[tuple[str, Pass], ...] = (
 PASSES = (*TO_INTEGERS, ("map-kernels", map_kernels))
 
 
+def integers_of(graph: Graph) -> Graph:
+    """The integer level of a quantized graph."""
+    *_, (_, lowered) = lower(graph, TO_INTEGERS)
+    return lowered
+
+
 def lower(graph: Graph, passes: Sequence[tuple[str, Pass]] | None = None) -> Iterator[tuple[str, Graph]]:
     """Run the passes on a quantized graph; yields ("import", graph), then each pass's name and verified result.
 

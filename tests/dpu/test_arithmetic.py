@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,19 @@ def test_the_vectors_catch_a_wrong_constant(vectors: Mapping[str, list[Case]], m
                  lambda: test_average_pool(vectors)):
         with pytest.raises(AssertionError):
             test()
+
+
+@pytest.mark.parametrize("places", [-100, -40, -31, -8, 0, 30, 61, 62, 100])
+def test_shifts_of_any_size(places: int) -> None:
+    """As Python's integers have them, after the clip to int8: positions may be anything."""
+    x = [-(1 << 30), -77, -1, 0, 1, 5, (1 << 30) - 1]
+    scaled = [Fraction(v) / Fraction(2) ** places for v in x]
+    up = [max(-128, min(127, floor(v + Fraction(1, 2)))) for v in scaled]
+    away = [max(-128, min(127, floor(abs(v) + Fraction(1, 2)) * (1 if v > 0 else -1))) for v in scaled]
+    even = [max(-128, min(127, round(v))) for v in scaled]
+    assert arithmetic.clipped(arithmetic.shifted(np.array(x), places)).tolist() == up
+    assert arithmetic.clipped(arithmetic.shifted(np.array(x), places, Rounding.HALF_EVEN)).tolist() == even
+    assert arithmetic.clipped(arithmetic.half_away(np.array(x), places)).tolist() == away
 
 
 def test_rounding_of_every_tie() -> None:

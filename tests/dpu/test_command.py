@@ -30,6 +30,16 @@ def test_run_gives_the_dpus_scores(rounding: str, lenet: Path, tmp_path: Path) -
     assert int((found != trained).sum()) == 5
 
 
+def test_both_ways_to_a_dpu_are_one(lenet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The integer model with --rounding dpu, and what is exported."""
+    np.save(tmp_path / "x.npy", np.load(lenet / "golden.npz")["input"])
+    words = ["compare", str(lenet / "model_qonnx.onnx"), "--targets", "integer,dpu", "--input", str(tmp_path / "x.npy")]
+    assert run([*words, "--rounding", "dpu"]) == 0
+    assert run(words) == Exit.VERIFICATION_FAILED
+    out = capsys.readouterr().out
+    assert "0 of 160" in out and "5 of 160" in out
+
+
 def test_a_build_says_which_rounding_it_has(lenet: Path, tmp_path: Path) -> None:
     out = tmp_path / "build"
     assert run(["build", str(lenet / "model_qonnx.onnx"), "--board", "zcu104", "--rounding", "dpu", "--until", "fold",

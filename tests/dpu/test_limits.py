@@ -116,6 +116,14 @@ def test_a_concatenation_moves_what_its_inputs_are_made_of() -> None:
     assert {network.positions[name] for item in network.layers[:-1] for name in (item.output,)} == {3}
 
 
+def test_positions_far_from_any_limit() -> None:
+    """A layer whose weights are all 0 may have any scale."""
+    network, found = fit(lambda net: net.chain([layer(100, [0, 1]), int8(3)]))
+    (made,) = network.layers
+    assert isinstance(made, Weighted) and made.weight.array.tolist() == [[0, 0]]
+    assert found == ["dense1: fix position of its weights moved from 100 to 12 (at most 12)"]
+
+
 def test_weights_and_biases_round_half_away_from_zero() -> None:
     network, _ = fit(lambda net: net.chain([layer(15, [12, -12]), int8(3)]))
     (made,) = network.layers

@@ -141,6 +141,18 @@ def test_random_networks(seed: int) -> None:
     assert len(kinds) >= 12 and kinds["transposed"] + kinds["transposed_depthwise"], kinds
 
 
+def test_what_a_dpu_computes_is_read_as_the_same(seed: int) -> None:
+    """--rounding dpu and --to dpu go together. A bias that lost bits may be at a coarser position: its reals count."""
+    for number in range(12):
+        network, _ = fitted(read(random_net(np.random.default_rng(seed + number))), architecture(None))
+        again = read(network.as_graph())
+        assert [layer.output for layer in again.layers] == [layer.output for layer in network.layers]
+        assert again.positions == network.positions
+        for one, other in zip(network.layers, again.layers, strict=True):
+            assert one.real(network.positions_in(one)) == other.real(again.positions_in(other))
+        assert fitted(again, architecture(None))[1] == ()
+
+
 @pytest.mark.slow
 def test_random_networks_in_rtl(seed: int, verilator: None) -> None:
     for number, first in enumerate((None, None, transposed_step)):

@@ -14,6 +14,7 @@ from hwgen.dpu.read import read
 from hwgen.dpu.weighted import Transposed, Weighted
 from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
+from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import IntType
 from hwgen.ops import quantized as q
@@ -21,6 +22,9 @@ from hwgen.ops import quantized_layout as moves
 from hwgen.ops import quantized_maps as maps
 from hwgen.ops.quantized_curves import Curve as CurveOp
 from hwgen.ops.quantized_curves import Product
+from hwgen.passes.round_activations import round_activations
+from hwgen.reference import exact
+from hwgen.rounding import Rounding
 from tests.dpu.networks import Net, conv, dense, hard_sigmoid, hard_swish, int8, transposed
 
 RNG = np.random.default_rng(0)
@@ -195,7 +199,7 @@ def test_transposed_convolutions(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(("bias", "position", "integers"), [
     ([1.0, -0.5], 6, [64, -32]), ([0.0, 0.0], 6, [0, 0]), ([-2.0, 1.0], 6, [-128, 64]), ([2.0**-7, 0.0], 7, [1, 0]),
-    ([64.0, 1.0], 0, [64, 1]), ([2.0**-12, 0.0], 12, [1, 0])])
+    ([64.0, 1.0], 0, [64, 1]), ([2.0**-12, 0.0], 12, [1, 0]), ([2.0**-14, 0.0], 14, [1, 0])])
 def test_the_position_of_a_bias(bias: list[float], position: int, integers: list[int]) -> None:
     """The finest that holds it, but not beyond the accumulator's grid, 6 here, unless it needs that."""
     net = Net((2,))
@@ -211,6 +215,51 @@ def test_a_second_name_of_an_output_is_no_layer() -> None:
     network = read(net.build())
     assert [layer.kind for layer in network.layers] == ["fc"] and network.outputs == ("v2",)
     assert network.as_graph().outputs == ("v3",)
+
+
+def test_an_output_in_the_middle_does_not_end_the_network() -> None:
+    """Neither where it has a second name nor where it is quantized once more to the same grid."""
+    for again in (q.Reshape((3,)), int8(2)):
+        net = Net((4,))
+        middle = net.chain([dense(RNG, 4, 3), int8(2), again])
+        last = net.chain([dense(RNG, 3, 2), int8(1), int8(1), q.Softmax()])
+        network = read(net.build(middle, last))
+        assert [layer.kind for layer in network.layers] == ["fc", "fc"] and network.outputs == ("v2", "v5")
+        x = np.random.default_rng(0).normal(0, 2, (5, 4)).astype(np.float32)
+        made, wanted = (exact.run(g, {"x": x}) for g in (network.as_graph(), half_up(net.build(middle, last))))
+        assert all(np.array_equal(made.outputs[name], wanted.outputs[name]) for name in (middle, last))
+
+
+def half_up(graph: Graph) -> Graph:
+    return round_activations(graph, Rounding.HALF_UP, Rounding.HALF_AWAY)
+
+
+def test_one_layer_with_two_quantizers() -> None:
+    net = Net((4,))
+    total = net.add(dense(RNG, 4, 3))
+    first = net.add(int8(3))
+    net.last = total
+    second = net.chain([q.Relu(), int8(2)])
+    with pytest.raises(HwgenError) as caught:
+        read(net.build(first, second))
+    assert str(caught.value) == ("dpu-quantizer: dense1: more than one quantizer rounds its output. Quantize each "
+                                 "layer's output once.")
+
+
+@pytest.mark.parametrize("scale", [2.0**-7, 2.0**-6])
+def test_a_rounded_gate_is_a_dpus_only_at_its_position(scale: float) -> None:
+    """What --rounding dpu makes of a hard swish is read again; another grid inside is none of a DPU's."""
+    net = Net((4,))
+    source = net.last
+    net.chain([*hard_sigmoid(), q.Quant(Tensor(scale), Tensor(0.0), IntType(-128, 127), inner=True)])
+    net.add(Product(), source)
+    net.add(int8(3))
+    if scale == 2.0**-7:
+        (layer,) = read(net.build()).layers
+        assert layer.kind == "hswish"
+    else:
+        with pytest.raises(HwgenError, match="dpu-layer: quant4: a DPU has no such function of one value"):
+            read(net.build())
 
 
 def test_host_ops_before_and_behind_stay_the_hosts() -> None:

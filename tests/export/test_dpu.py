@@ -103,6 +103,14 @@ def test_what_is_moved_and_what_documents_differ_on_is_said() -> None:
                                              "rule": "shift_cut 0 to 16"}]
 
 
+def test_what_is_left_to_the_host_is_said() -> None:
+    net = Net((2,), None)
+    net.chain([q.Elementwise("mul", Tensor(2.0)), int8(5), dense(RNG, 2, 2), int8(3), q.Softmax()])
+    written = dpu.write(net.build(), ExportOptions())
+    assert written.notes[1] == "left to the host: mul0, softmax4"
+    assert written.facts["host"] == ["mul0", "softmax4"]
+
+
 def test_layers_are_checked_against_the_integer_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong constant in the layers alone is found before anything is written."""
     net = Net((2,))

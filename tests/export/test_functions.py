@@ -8,8 +8,8 @@ import pytest
 
 from hwgen.export import finn, pytorch, qdq, qop, torch_engine
 from hwgen.export.engines import onnxruntime, qonnx
-from hwgen.export.targets import integers_of
 from hwgen.ir.graph import Graph
+from hwgen.passes.pipeline import integers_of
 from tests.export.running import differences, inputs_of
 
 torch = pytest.importorskip("torch")

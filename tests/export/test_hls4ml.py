@@ -16,10 +16,10 @@ import pytest
 from onnx import numpy_helper
 
 from hwgen.export import qonnx
-from hwgen.export.targets import integers_of
 from hwgen.frontend import load
 from hwgen.ir.graph import Graph
 from hwgen.model import IntegerModel
+from hwgen.passes.pipeline import integers_of
 
 torch = pytest.importorskip("torch")
 hls4ml = pytest.importorskip("hls4ml")

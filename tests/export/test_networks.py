@@ -15,12 +15,12 @@ from hwgen.errors import HwgenError
 from hwgen.export import finn, qdq, qonnx, qop
 from hwgen.export.engines import onnxruntime
 from hwgen.export.engines import qonnx as executor
-from hwgen.export.targets import integers_of
 from hwgen.frontend import load
 from hwgen.ir.graph import Graph
 from hwgen.model import IntegerModel
 from hwgen.ops.quantized import Quant
 from hwgen.ops.quantized_maps import Trunc
+from hwgen.passes.pipeline import integers_of
 from hwgen.reference import float32
 from hwgen.verification import NEAR_TIE
 from tests.conftest import need_package

@@ -19,7 +19,7 @@ from hwgen.errors import Exit, HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.export import ExportOptions, export_network, pytorch, torch_engine
 from hwgen.export.integer_layers import write_network
-from hwgen.export.targets import TARGETS, integers_of
+from hwgen.export.targets import TARGETS
 from hwgen.export.torch_arithmetic import ARITHMETICS, QNNPACK, X86, Fused, fused_of, pairs_saturate, wrong_channels
 from hwgen.frontend import ImportOptions
 from hwgen.ir.graph import Graph
@@ -27,6 +27,7 @@ from hwgen.ir.tensor import Array, Tensor
 from hwgen.ir.types import BIPOLAR, IntType, full_range
 from hwgen.ops.quantized_maps import Conv
 from hwgen.ops.threshold import Threshold
+from hwgen.passes.pipeline import integers_of
 from tests.conftest import ROOT
 from tests.export.matrix import Network, named, parameters
 from tests.export.running import differences, inputs_of

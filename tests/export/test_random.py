@@ -10,7 +10,7 @@ import pytest
 from hwgen.errors import HwgenError
 from hwgen.export import finn, qdq, qop
 from hwgen.export.engines import onnxruntime, qonnx
-from hwgen.export.targets import integers_of
+from hwgen.passes.pipeline import integers_of
 from tests.conftest import need_package
 from tests.export.running import differences, inputs_of
 from tests.networks import random_mlp

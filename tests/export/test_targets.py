@@ -19,13 +19,13 @@ from hwgen.export import TARGETS, engines, export_network, finn, qdq, qop
 from hwgen.export import qonnx as qonnx_writer
 from hwgen.export.integer_layers import WRITERS
 from hwgen.export.sheet import Exported
-from hwgen.export.targets import integers_of
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Op, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, full_range
 from hwgen.ops.integer import IntegerOp
 from hwgen.ops.quantized import Dense, Elementwise, Softmax
 from hwgen.ops.quantized_maps import Conv
+from hwgen.passes.pipeline import integers_of
 from tests.conftest import ROOT, need_package
 from tests.export.running import differences, inputs_of
 from tests.networks import quant

@@ -21,9 +21,9 @@ from onnx import TensorProto, helper, numpy_helper
 from hwgen.cli import run
 from hwgen.errors import Exit, HwgenError
 from hwgen.export import TARGETS, engines, export_network, qdq, tvm
-from hwgen.export.targets import integers_of
 from hwgen.export.written import Results
 from hwgen.frontend import ImportOptions, load
+from hwgen.passes.pipeline import integers_of
 from tests.conftest import ROOT, need_package
 from tests.export.matrix import MATRIX, Network, named, parameters
 from tests.export.running import differences, inputs_of
