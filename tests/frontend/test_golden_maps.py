@@ -253,9 +253,10 @@ def test_metafi_at_a_reduced_size(models: Path, seed: int) -> None:
 
 
 def test_super_resolution(models: Path) -> None:
-    """5 quantizers, 2.9 million activations: the float32 replay differs from the integer model first at one near-tie.
+    """5 quantizers, 2.9 million activations: the float32 replay differs from the integer model first at near-ties.
 
-    What follows differs below it only. The golden pixels, another float32 executor's, are the replay's but for a few.
+    Which side of them float32 takes depends on the order of a sum, and so on the processor. The golden pixels took
+    the other side at some: they differ from the integer model within the reach of near-ties, and nowhere else.
     """
     data = np.load(models / "superres" / "espcn_golden.npz")
     graph = load(models / "superres" / "espcn_nn_resize_quant.onnx").graph
@@ -263,13 +264,26 @@ def test_super_resolution(models: Path) -> None:
     found = model_integers(graph, data["x"])
     wrong = {name: found[name] != integers for name, integers in replay.integers.items()}
     assert len(wrong) == 5 and sum(w.size for w in wrong.values()) == 2_867_200
-    first = next(name for name, w in wrong.items() if w.any())
-    assert replay.distances[first][wrong[first]].max() < 1e-3 and wrong[first].sum() <= wrong[first].size // 10_000
-    assert sum(w.sum() for w in wrong.values()) < 1_000
-    golden = np.round(data["y"] / np.float64(np.float32(1) / np.float32(255)))
-    pixels = list(replay.integers)[-1]
-    assert (golden != replay.integers[pixels]).sum() <= golden.size // 10_000
-    assert (golden != found[pixels]).sum() <= wrong[pixels].sum() + golden.size // 10_000
+    first = next((name for name, w in wrong.items() if w.any()), "96")
+    assert replay.distances[first][wrong[first]].max(initial=0) < 3e-5
+    reach = reach_in_pixels([near[0] < 3e-5 for near in replay.distances.values()])
+    assert reach.mean() < 0.1 and not wrong["96"][0][:, ~reach].any()
+    golden = np.round(data["y"][0] / np.float64(np.float32(1) / np.float32(255)))
+    differs = golden != found["96"][0]
+    assert differs.sum() == 138 and np.abs(golden - found["96"][0]).max() == 2 and not differs[:, ~reach].any()
+
+
+def reach_in_pixels(ties: Sequence[Array]) -> Array:
+    """Which pixels (256, 256) of ESPCN are reached from activations of its five quantizers, each a mask (C, H, W).
+
+    Kernels of 3x3 lie between them (of 5x5 behind the input, which has no near-ties), and x2 before the last.
+    """
+    reached = ties[0].any(axis=0)
+    for factor, layer in zip((1, 1, 1, 2), ties[1:], strict=True):
+        larger = np.pad(reached.repeat(factor, axis=0).repeat(factor, axis=1), 1)
+        kernel = np.lib.stride_tricks.sliding_window_view(larger, (3, 3)).any(axis=(2, 3))
+        reached = np.logical_or(kernel, layer.any(axis=0))
+    return np.asarray(reached)
 
 
 def test_super_resolution_at_a_reduced_size(models: Path, seed: int) -> None:
