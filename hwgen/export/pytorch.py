@@ -19,9 +19,9 @@ import numpy as np
 from hwgen.export import torch_engine
 from hwgen.export.integer_layers import write_network
 from hwgen.export.qdq import CODES, container, decoded, limited
-from hwgen.export.qop import Qop, codes_of
+from hwgen.export.qop import Qop, codes_of, pairs_saturate
 from hwgen.export.sheet import Codes, Exported, Sheet
-from hwgen.export.torch_arithmetic import QNNPACK, Fused, fused_of, pairs_saturate
+from hwgen.export.torch_arithmetic import QNNPACK, Fused, fused_of
 from hwgen.export.torch_script import DOMAIN
 from hwgen.export.written import Written
 from hwgen.ir.graph import Graph, Node

@@ -3,6 +3,9 @@
 A layer and the step function behind it become one QLinearConv where an integer bias and a multiplier per channel are
 certified for every accumulator value; a product of vectors a QLinearMatMul, or with a bias a QLinearConv of 1x1. Where
 no such constants exist, the layer is a ConvInteger or MatMulInteger, and its step function one of the QDQ forms.
+
+Weights are int8, which is the fastest; where two products could have a sum beyond 16 bits, which processors without
+VNNI instructions saturate for int8, they are uint8: for these onnxruntime has kernels of 16-bit products there.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from hwgen.ops.integer import int_type
 from hwgen.ops.threshold import Threshold
 
 ACCUMULATOR = 1 << 31
+_PAIR = 1 << 15
+_SIGN = 128
 
 
 def export(graph: Graph) -> Exported:
@@ -97,18 +102,20 @@ def codes_of(sheet: Sheet, source: str) -> Codes:
     return sheet.codes[x]
 
 
-def _stored(sheet: Sheet, name: str, weight: Array) -> tuple[str, str]:
-    """int8 weights and their zero point."""
+def _stored(sheet: Sheet, product: _Product, codes: Codes, weight: Array) -> tuple[str, Array]:
+    """The weights as bytes, in the operator's arrangement, and their zero point, which has the type of the bytes."""
     zero = zero_of(weight) or 0
-    return (sheet.constant(f"{name}_weight", weight + zero, np.int8),
-            sheet.constant(f"{name}_weight_zero_point", zero, np.int8))
+    signed = not pairs_saturate(product.weight + zero, int_type(sheet.value(product.source)).hi + codes.zero)
+    zeros = np.array(zero if signed else zero + _SIGN, np.int8 if signed else np.uint8)
+    return sheet.constant(f"{product.node.outputs[0]}_weight", weight + int(zeros), zeros.dtype.type), zeros
 
 
 def _accumulator(sheet: Sheet, product: _Product) -> str:
     """ConvInteger or MatMulInteger, as floats."""
     name, matrix = product.node.outputs[0], product.weight.ndim == 2
     codes = codes_of(sheet, product.source)
-    weight, zero = _stored(sheet, name, product.weight.T if matrix else product.weight)
+    weight, zeros = _stored(sheet, product, codes, product.weight.T if matrix else product.weight)
+    zero = sheet.constant(f"{name}_weight_zero_point", zeros, zeros.dtype.type)
     x = _vector(sheet, product, codes.tensor) if matrix else codes.tensor
     total = sheet.step("MatMulInteger" if matrix else "ConvInteger", [x, weight, codes.origin, zero], f"{name}_int32",
                        **product.attributes)
@@ -130,14 +137,14 @@ def _fused(sheet: Sheet, node: Node, product: _Product, form: Single, kind: IntT
     codes, (dtype, zero) = codes_of(sheet, product.source), container(sheet, kind) or (np.uint8, 0)
     plain = matrix and not form.offsets.any()
     arranged = product.weight.T if plain else product.weight[:, :, None, None] if matrix else product.weight
-    weight, weight_zero = _stored(sheet, name, arranged)
+    weight, zeros = _stored(sheet, product, codes, arranged)
     one = sheet.constant(f"{name}_scale", 1.0)
     origin = sheet.constant(f"{name}_zero_point", zero, dtype)
     x = codes.tensor if not matrix else _vector(sheet, product, codes.tensor, *(() if plain else (1, 1)))
     rows = len(form.multipliers)
-    zeros = weight_zero if not plain else sheet.constant(f"{name}_weight_zero_points", np.full(
-        rows, zero_of(product.weight) or 0), np.int8)
-    inputs = [x, one, codes.origin, weight, sheet.constant(f"{name}_multipliers", form.multipliers), zeros, one, origin]
+    zeros = np.full(rows, zeros) if plain else zeros
+    inputs = [x, one, codes.origin, weight, sheet.constant(f"{name}_multipliers", form.multipliers),
+              sheet.constant(f"{name}_weight_zero_point", zeros, zeros.dtype.type), one, origin]
     if not plain:
         inputs.append(sheet.constant(f"{name}_bias", form.offsets, np.int32))
     operator = "QLinearMatMul" if plain else "QLinearConv"
@@ -151,3 +158,13 @@ def zero_of(weight: Array) -> int | None:
     """The zero point nearest to zero with which int8 holds the weights, None where there is none."""
     first, last = max(-128, -128 - int(weight.min())), min(127, 127 - int(weight.max()))
     return None if first > last else min(max(0, first), last)
+
+
+def pairs_saturate(weight: Array, code: int) -> bool:
+    """Whether two products of a filter's weights (C, ...) and codes up to `code` can have a sum beyond 16 bits.
+
+    Processors without VNNI instructions saturate such sums of signed weights and unsigned codes, and fbgemm's
+    depthwise kernels do on every processor.
+    """
+    rows = np.sort(np.concatenate([weight.reshape(len(weight), -1), np.zeros((len(weight), 2), np.int64)], axis=1))
+    return bool((rows[:, -2:].sum(axis=1) * code >= _PAIR).any() or (rows[:, :2].sum(axis=1) * code < -_PAIR).any())

@@ -26,7 +26,6 @@ from hwgen.ir.tensor import Array
 from hwgen.ir.types import BipolarType, IntType
 from hwgen.ops.threshold import Threshold
 
-_PAIR = 1 << 15
 _INT32 = 1 << 31
 _ULPS = (0, 1, -1, 2, -2, 3, -3)
 _PLACES = (0.5, 0.25, 0.75, 0.05, 0.95)
@@ -129,12 +128,3 @@ def _merged(best: Fused, form: Fused, channels: Array) -> Fused:
     for role, values in parts.items():
         values[channels] = getattr(form, role)[channels]
     return replace(best, **parts)
-
-
-def pairs_saturate(weight: Array, code: int) -> bool:
-    """Whether two products of a filter's weights (C, ...) and codes up to `code` can have a sum beyond 16 bits.
-
-    Processors without VNNI instructions saturate such sums, and fbgemm's depthwise kernels do on every processor.
-    """
-    rows = np.sort(np.concatenate([weight.reshape(len(weight), -1), np.zeros((len(weight), 2), np.int64)], axis=1))
-    return bool((rows[:, -2:].sum(axis=1) * code >= _PAIR).any() or (rows[:, :2].sum(axis=1) * code < -_PAIR).any())

@@ -19,8 +19,9 @@ from hwgen.errors import Exit, HwgenError
 from hwgen.exact.convolution import Geometry
 from hwgen.export import ExportOptions, export_network, pytorch, torch_engine
 from hwgen.export.integer_layers import write_network
+from hwgen.export.qop import pairs_saturate
 from hwgen.export.targets import TARGETS
-from hwgen.export.torch_arithmetic import ARITHMETICS, QNNPACK, X86, Fused, fused_of, pairs_saturate, wrong_channels
+from hwgen.export.torch_arithmetic import ARITHMETICS, QNNPACK, X86, Fused, fused_of, wrong_channels
 from hwgen.frontend import ImportOptions
 from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Array, Tensor
