@@ -25,18 +25,20 @@ class Flips:
     alone: int
 
 
-def flips(trained: DpuNetwork, fitted: DpuNetwork, inputs: Mapping[str, Array]) -> tuple[Flips, ...]:
-    """Layers that round. trained: with training's positions; fitted: with the DPU's; inputs: (frames, *shape) reals."""
+def flips(trained: DpuNetwork, fitted: DpuNetwork, inputs: Mapping[str, Array],
+          chained: Mapping[str, Array]) -> tuple[Flips, ...]:
+    """Layers that round. trained: with training's positions; fitted: with the DPU's; inputs: (frames, *shape) reals.
+
+    chained: every value that the DPU computes of these inputs, (frames, *shape) int8 numbers.
+    """
     integers = exact.run(trained.imported, inputs).integers
     want = training_values(trained, integers)
-    entries = {entry.value: _moved(want[entry.value], trained, fitted, entry.value) for entry in fitted.entries}
-    chained = fitted.run(entries)
+    given = _given(trained, fitted, want, integers)
     found = []
     for layer in fitted.layers:
         if layer.tied:
             continue
-        sources = [_moved(want[name], trained, fitted, name) for name in layer.inputs]
-        alone = layer.run(sources, fitted.positions_in(layer), Rounding.HALF_UP)
+        alone = layer.run([given[name] for name in layer.inputs], fitted.positions_in(layer), Rounding.HALF_UP)
         counts = [_different(want[layer.output], made, trained, fitted, layer)
                   for made in (chained[layer.output], alone)]
         found.append(Flips(layer.name, alone.size, *counts))
@@ -47,19 +49,39 @@ def training_values(network: DpuNetwork, integers: Mapping[str, Array]) -> dict[
     """Every value as training has it: its quantizers' integers, and what is moved or compared of them.
 
     The layer before a pool that stands between it and its quantizer has no integers in training: there they are those
-    of the DPU's layer, with ties to even.
+    of the DPU's layer, with ties to even. A concatenation is at the coarsest of its inputs' positions.
     """
     values = {entry.value: integers[entry.value].reshape(-1, *entry.shape) for entry in network.entries}
     for layer in network.layers:
-        known = integers.get(layer.output)
+        known, positions = integers.get(layer.output), network.positions_in(layer)
+        sources = [values[name] for name in layer.inputs]
+        if layer.tied:
+            sources = [_shifted(x, position - layer.position) for x, position in zip(sources, positions, strict=True)]
         values[layer.output] = known.reshape(-1, *layer.shape) if known is not None else layer.run(
-            [values[name] for name in layer.inputs], network.positions_in(layer), Rounding.HALF_EVEN)
+            sources, positions, Rounding.HALF_EVEN)
     return values
+
+
+def _given(trained: DpuNetwork, fitted: DpuNetwork, want: Mapping[str, Array],
+           integers: Mapping[str, Array]) -> dict[str, Array]:
+    """Every value of training at the DPU's positions, rounded once: what is concatenated is so before it is."""
+    given = {entry.value: _moved(want[entry.value], trained, fitted, entry.value) for entry in fitted.entries}
+    for layer in fitted.layers:
+        if layer.tied and layer.output not in integers:
+            sources = [given[name] for name in layer.inputs]
+            given[layer.output] = layer.run(sources, fitted.positions_in(layer), Rounding.HALF_UP)
+        else:
+            given[layer.output] = _moved(want[layer.output], trained, fitted, layer.output)
+    return given
 
 
 def _moved(values: Array, trained: DpuNetwork, fitted: DpuNetwork, name: str) -> Array:
     """Numbers at training's position, at the DPU's."""
-    places = trained.positions[name] - fitted.positions[name]
+    return _shifted(values, trained.positions[name] - fitted.positions[name])
+
+
+def _shifted(values: Array, places: int) -> Array:
+    """int8 numbers at a position that is so much coarser."""
     return values if not places else arithmetic.clipped(arithmetic.shifted(values, places))
 
 

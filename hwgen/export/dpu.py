@@ -38,7 +38,7 @@ def write(graph: Graph, options: ExportOptions) -> Written:
     model = IntegerModel(integers_of(network.as_graph()))
     inputs = frames(model, options)
     values = checked(network, model, inputs)
-    found = flips(trained, network, inputs)
+    found = flips(trained, network, inputs, values)
     first = {name: array[:1] for name, array in values.items()}
     host = [node.name for node in (*network.head, *network.tail)]
     facts = {**_facts(arch, adjustments, found, bool(options.inputs)), "host": host}

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 
 from hwgen.dpu.arch import architecture
-from hwgen.dpu.flips import flips
+from hwgen.dpu.flips import Flips, flips
 from hwgen.dpu.limits import fitted
 from hwgen.dpu.network import DpuNetwork
 from hwgen.dpu.read import read
+from hwgen.exact.convolution import Geometry
 from hwgen.frontend import load
 from hwgen.ir.graph import Graph
-from hwgen.ir.tensor import Array
+from hwgen.ir.tensor import Array, Tensor
 from hwgen.model import IntegerModel
+from hwgen.ops import quantized as q
+from hwgen.ops import quantized_maps as maps
 from hwgen.passes.pipeline import TO_INTEGERS, lower
 from hwgen.passes.round_activations import round_activations
 from hwgen.reference import exact
@@ -26,7 +29,7 @@ from hwgen.rounding import Rounding
 from hwgen.run import simulated
 from hwgen.target import Target
 from hwgen.vectors import random_inputs
-from tests.dpu.networks import random_net, transposed_step
+from tests.dpu.networks import Net, int8, random_net, transposed_step
 
 NAMES = ("conv1", "conv2", "fc1", "fc2", "fc3")
 MODES = (Rounding.HALF_UP, Rounding.HALF_EVEN)
@@ -91,16 +94,50 @@ def test_lenet_in_rtl(lenet: Path, verilator: None) -> None:
         assert np.array_equal(made, wanted.reshape(4, -1)), name
 
 
+def counted(trained: DpuNetwork, network: DpuNetwork, x: Array) -> tuple[Flips, ...]:
+    """The flips of a network of one input."""
+    integers = exact.run(network.as_graph(), {"x": x}).integers
+    values = network.run({entry.value: integers[entry.value] for entry in network.entries})
+    return flips(trained, network, {"x": x}, values)
+
+
 def test_lenets_flips_are_the_measured_ones(lenet: Path) -> None:
     """91 of 104,288 numbers where each layer has training's inputs; 5 of 160 scores in the chain."""
     network = read(load(lenet / "model_qonnx.onnx").graph)
-    found = flips(network, network, {"x": goldens(lenet)[1]})
+    found = counted(network, network, goldens(lenet)[1])
     assert sum(item.values for item in found) == 104_288
     assert sum(item.alone for item in found) == 91
     assert (found[-1].chained, found[-1].values) == (5, 160)
     golden = goldens(lenet)[0]
     assert [item.chained for item in found] == [
         int((golden[f"half_up/{name}.int8"] != golden[f"half_even/{name}.int8"]).sum()) for name in NAMES]
+
+
+def test_flips_behind_a_concatenation_of_unequal_positions() -> None:
+    """A layer that computes what training does with training's inputs has none there, whatever was moved before it."""
+    net = Net((1, 4, 4), 3)
+    source = net.last
+    one = maps.Conv(Geometry((1, 1)), Tensor(np.full((1, 1, 1, 1), 4)), Tensor(0.25), Tensor(0), None, 1)
+    coarse = net.chain([one, int8(3)])
+    net.last = source
+    net.chain([one, int8(5)])
+    net.add(maps.Concat(), coarse)
+    both = maps.Conv(Geometry((1, 1)), Tensor(np.ones((1, 2, 1, 1), np.int64)), Tensor(1.0), Tensor(0), None, 1)
+    net.chain([both, int8(3)])
+    trained = read(net.build())
+    network, adjustments = fitted(trained, architecture(None))
+    assert [item.after for item in adjustments] == [3]
+    x = np.arange(-24, 24).reshape(3, 1, 4, 4) / 8  # within int8 at both positions
+    assert [item.alone for item in counted(trained, network, x)] == [0, 0, 0]
+
+
+def test_flips_in_the_chain_begin_at_the_inputs() -> None:
+    """The host rounds them half away from zero; training half to even."""
+    net = Net((1,), 0)
+    net.chain([q.Dense(Tensor(np.array([[1]])), Tensor(1.0), Tensor(0), None), int8(0)])
+    network = read(net.build())
+    (layer,) = counted(network, network, np.array([[0.5], [1.5], [2.5], [-0.5], [1.0]]))
+    assert (layer.values, layer.chained, layer.alone) == (5, 3, 0)
 
 
 def compared(network: DpuNetwork, frames: int, seed: int) -> tuple[IntegerModel, dict[str, Array], dict[str, Array]]:
