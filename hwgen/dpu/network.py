@@ -12,6 +12,7 @@ from hwgen.dpu.layers import Layer, Real, Shape, fix
 from hwgen.dpu.weighted import Weighted
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Node
 from hwgen.ir.tensor import Array
+from hwgen.ops.quantized import QuantizedOp
 from hwgen.rounding import Rounding
 
 
@@ -40,6 +41,12 @@ class DpuNetwork:
     head: tuple[Node, ...]
     tail: tuple[Node, ...]
     imported: Graph
+
+    @property
+    def on_host(self) -> list[str]:
+        """The names of the nodes that the host computes; a second name of a value is none."""
+        return [node.name for node in (*self.head, *self.tail)
+                if not (isinstance(node.op, QuantizedOp) and node.op.is_wire(self.imported.values[node.inputs[0]]))]
 
     @property
     def positions(self) -> dict[str, int]:

@@ -34,7 +34,7 @@ from hwgen.dpu.refusals import joined, no_counterpart, unquantized
 from hwgen.dpu.states import Broken, Fixed, Host, Pending, State
 from hwgen.dpu.weighted import Convolution, FullyConnected, Transposed, Weighted, transposed_geometry
 from hwgen.errors import HwgenError
-from hwgen.ir.graph import Graph, Node
+from hwgen.ir.graph import Graph, Node, Op
 from hwgen.ir.tensor import Tensor
 from hwgen.ops import quantized as q
 from hwgen.ops import quantized_layout as moves
@@ -46,6 +46,7 @@ SLOPES = (Fraction(LEAKY_SLOPE[0], 1 << LEAKY_SLOPE[1]), Fraction(float(np.float
 """Of a LeakyRelu that a DPU has as 26/256."""
 
 
+MERGE = "Merge it into the layer before it (hwgen.nn.quantize does so with BatchNorm)."
 Made = TypeVar("Made")
 
 
@@ -70,9 +71,14 @@ class Reader:
     head: list[Node] = field(default_factory=list)
     tail: list[Node] = field(default_factory=list)
     errors: list[HwgenError] = field(default_factory=list)
+    quantized: set[str] = field(default_factory=set)
+    """Values that a quantizer reads, directly or behind other nodes."""
 
     def __post_init__(self) -> None:
         self.states.update({name: Host() for name in self.graph.inputs})
+        for node in reversed(self.graph.nodes):
+            if isinstance(node.op, q.Quant) or node.outputs[0] in self.quantized:
+                self.quantized.update(node.inputs)
 
     def node(self, node: Node) -> None:
         """Read one node; a refusal is kept, and the walk goes on behind the next quantizer."""
@@ -100,6 +106,8 @@ class Reader:
     def _state(self, node: Node, states: Sequence[State]) -> State:
         if isinstance(node.op, q.Softmax | q.TopK) or any(isinstance(s, Host) and s.behind for s in states):
             return self._on_host(node, states)
+        if node.outputs[0] not in self.quantized and all(isinstance(s, Fixed) for s in states) and _is_hosts(node.op):
+            return self._on_host(node, states)
         if all(isinstance(state, Host) for state in states):
             if isinstance(node.op, q.Quant):
                 return self._entry(node, node.op)
@@ -110,8 +118,8 @@ class Reader:
             return self.alias(node, states[0])
         handler = HANDLERS.get(type(node.op))
         if handler is None:
-            raise no_counterpart(node, f"a DPU has no {node.op.label}", "Replace it, or let the host compute it behind "
-                                 "the last layer.")
+            raise no_counterpart(node, f"a DPU has no {node.op.label}", MERGE if isinstance(node.op, q.BatchNorm) else
+                                 "Replace it, or let the host compute it behind the last quantizer.")
         return handler(self, node, node.op, states)
 
     def _on_host(self, node: Node, states: Sequence[State]) -> Host:
@@ -332,9 +340,14 @@ def _relu(reader: Reader, node: Node, op: q.Relu, states: Sequence[State]) -> St
 def _clip(reader: Reader, node: Node, op: q.Clip, states: Sequence[State]) -> State:
     if isinstance(states[0], Gate):
         return on_gate(node, states[0])
-    if op.low == 0 and op.high in (None, 6):
+    if _is_rectifier(op):
         return _rectified(reader, node, states[0], Activation.RELU if op.high is None else Activation.RELU6)
     raise no_counterpart(node, f"a DPU does not clip to {op.low} and {op.high}", "Use ReLU or ReLU6.")
+
+
+def _is_rectifier(op: q.Clip) -> bool:
+    """Whether it is ReLU or ReLU6."""
+    return op.low == 0 and op.high in (None, 6)
 
 
 def _rectified(reader: Reader, node: Node, state: State, activation: Activation) -> State:
@@ -367,8 +380,8 @@ def _elementwise(reader: Reader, node: Node, op: q.Elementwise, states: Sequence
         if isinstance(pool, AveragePool) and not state.behind and op.kind == "mul" and set(
                 op.constant.fractions().ravel()) == {pool.correction}:
             return Pending(replace(pool, output=node.outputs[0]))
-        raise no_counterpart(node, "it computes with constants before the quantizer", "Merge it into the layer before "
-                             "it (hwgen.nn.quantize does so with BatchNorm).")
+        raise no_counterpart(node, "it computes with constants before the quantizer", f"{MERGE} Hard sigmoid and hard "
+                             "swish need a quantizer before them too.")
     gate = state if isinstance(state, Gate) else Gate.of(node, reader.fixed(node, state))
     return on_gate(node, gate)
 
@@ -379,6 +392,15 @@ def _product(reader: Reader, node: Node, op: Product, states: Sequence[State]) -
     if len(gates) != 1 or sources != [gates[0].source] or gates[0].times:
         raise no_counterpart(node, "a DPU multiplies a value by its own hard sigmoid only", "Use hard swish.")
     return replace(gates[0], times=True, name=node.name)
+
+
+def _is_hosts(op: Op) -> bool:
+    """Whether a node that reads int8 numbers, and has no quantizer behind it, is none of a DPU's layers."""
+    if isinstance(op, WeightedOp):
+        return op.weight.is_float
+    if isinstance(op, q.Clip):
+        return not _is_rectifier(op)
+    return isinstance(op, q.Elementwise | Product) or type(op) not in HANDLERS
 
 
 Handler = Callable[[Reader, Node, Any, Sequence[State]], State]

@@ -40,7 +40,7 @@ def write(graph: Graph, options: ExportOptions) -> Written:
     values = checked(network, model, inputs)
     found = flips(trained, network, inputs, values)
     first = {name: array[:1] for name, array in values.items()}
-    host = [node.name for node in (*network.head, *network.tail)]
+    host = network.on_host
     facts = {**_facts(arch, adjustments, found, bool(options.inputs)), "host": host}
     notes = [_summary(found, inputs, options), *([f"left to the host: {', '.join(host)}"] if host else [])]
     return Written(files(network, arch, first), model.predict, forms(network, found), facts, notes,

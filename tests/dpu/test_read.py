@@ -14,7 +14,7 @@ from hwgen.dpu.read import read
 from hwgen.dpu.weighted import Transposed, Weighted
 from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
-from hwgen.ir.graph import Graph
+from hwgen.ir.graph import Graph, Op
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import IntType
 from hwgen.ops import quantized as q
@@ -76,11 +76,11 @@ CASES: dict[str, tuple[Callable[[Net], object], str]] = {
     "slope": (lambda net: net.chain([q.LeakyRelu(Tensor(0.2)), int8(3)]),
               "dpu-layer: leakyrelu1: its slope is neither 0.1 nor 26/256, the only one of a DPU. Use a slope of 0.1."),
     "batch norm": (lambda net: net.chain([dense(RNG, 2, 2), q.BatchNorm(*[Tensor(np.ones(2))] * 4, 1e-5), int8(3)]),
-                   "dpu-layer: batchnorm2: a DPU has no BatchNorm. Replace it, or let the host compute it behind the "
-                   "last layer."),
+                   "dpu-layer: batchnorm2: a DPU has no BatchNorm. Merge it into the layer before it "
+                   "(hwgen.nn.quantize does so with BatchNorm)."),
     "gelu": (lambda net: net.chain([CurveOp("sigmoid"), int8(3)]),
              "dpu-layer: sigmoid1: a DPU has no Sigmoid. Replace it, or let the host compute it behind the last "
-             "layer."),
+             "quantizer."),
     "a clip": (lambda net: net.chain([q.Clip(-1.0, 1.0), dense(RNG, 2, 2), int8(3)]),
                "dpu-layer: clip1: a DPU does not clip to -1.0 and 1.0. Use ReLU or ReLU6."),
     "another gate": (lambda net: net.chain([q.Elementwise("mul", Tensor(0.2)), q.Elementwise("add", Tensor(0.5)),
@@ -90,8 +90,8 @@ CASES: dict[str, tuple[Callable[[Net], object], str]] = {
     "a scale before the quantizer": (
         lambda net: net.chain([dense(RNG, 2, 2), q.Elementwise("mul", Tensor(0.2)), int8(7)]),
         "dpu-layer: mul2: it computes with constants before the quantizer. Merge it into the layer before it "
-        "(hwgen.nn.quantize does so with BatchNorm)."),
-    "a square": (lambda net: net.add(Product(), net.last),
+        "(hwgen.nn.quantize does so with BatchNorm). Hard sigmoid and hard swish need a quantizer before them too."),
+    "a square": (lambda net: (net.add(Product(), net.last), net.add(int8(3))),
                  "dpu-layer: product1: a DPU multiplies a value by its own hard sigmoid only. Use hard swish."),
     "nothing": (lambda net: net.chain([q.Softmax()]), "dpu-layer: net: it has no layer that a DPU computes. Export "
                 "another one.")}
@@ -132,7 +132,7 @@ MAPS: dict[str, tuple[Callable[[Net], object], str]] = {
                              "it."),
     "transpose": (lambda net: net.chain([q.Transpose((0, 2, 1)), conv(RNG, 4, 2, K3), int8(3)]),
                   "dpu-layer: transpose1: a DPU has no Transpose. Replace it, or let the host compute it behind the "
-                  "last layer.")}
+                  "last quantizer.")}
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -260,6 +260,32 @@ def test_a_rounded_gate_is_a_dpus_only_at_its_position(scale: float) -> None:
     else:
         with pytest.raises(HwgenError, match="dpu-layer: quant4: a DPU has no such function of one value"):
             read(net.build())
+
+
+HOSTS: dict[str, list[Op]] = {
+    "sigmoid": [CurveOp("sigmoid"), q.Elementwise("mul", Tensor(4.0))], "transpose": [q.Transpose((1, 2, 0))],
+    "scale": [q.Elementwise("mul", Tensor(3.0))], "offset": [q.Elementwise("add", Tensor(0.25))],
+    "clip": [q.Clip(-1.0, 1.0), q.Relu()], "batch norm": [q.BatchNorm(*[Tensor(np.ones(3))] * 4, 1e-5)],
+    "slice": [moves.Crop((0, 1, 1), (2, 4, 4))], "gate": hard_sigmoid()}
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_what_no_quantizer_follows_is_the_hosts(name: str) -> None:
+    """As a detector's sigmoid and transpose are; the network may go on beside them. With a quantizer it is refused."""
+    net = Net((2, 4, 5))
+    trunk = net.chain([conv(RNG, 2, 3, Geometry((1, 1))), int8(3)])
+    first = net.chain(HOSTS[name])
+    net.last = trunk
+    graph = net.build(first, net.chain([conv(RNG, 3, 2, Geometry((1, 1))), int8(2)]))
+    network = read(graph)
+    assert [layer.kind for layer in network.layers] == ["conv", "conv"] and len(network.on_host) == len(HOSTS[name])
+    x = np.random.default_rng(0).normal(0, 2, (5, 2, 4, 5)).astype(np.float32)
+    made, wanted = (exact.run(g, {"x": x}) for g in (network.as_graph(), half_up(graph)))
+    assert all(np.array_equal(made.outputs[port], wanted.outputs[port]) for port in graph.outputs)
+    if name != "gate":
+        net.last = first
+        with pytest.raises(HwgenError, match="dpu-"):
+            read(net.build(net.add(int8(3))))
 
 
 def test_host_ops_before_and_behind_stay_the_hosts() -> None:

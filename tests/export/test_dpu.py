@@ -111,6 +111,14 @@ def test_what_is_left_to_the_host_is_said() -> None:
     assert written.facts["host"] == ["mul0", "softmax4"]
 
 
+def test_a_second_name_of_an_output_is_no_work_of_the_host() -> None:
+    """A DequantizeLinear at the end of a QCDQ file is one."""
+    net = Net((2,))
+    net.chain([dense(RNG, 2, 2), int8(3), int8(3)])
+    written = dpu.write(net.build(), ExportOptions())
+    assert written.facts["host"] == [] and len(written.notes) == 1
+
+
 def test_layers_are_checked_against_the_integer_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong constant in the layers alone is found before anything is written."""
     net = Net((2,))
