@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -18,12 +21,23 @@ if TYPE_CHECKING:
 
 STAGES = ["import", "lower", "fold", "emit", "simulate", "synthesise"]
 INTERRUPTED = 130
+READER_GONE = 141
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 verification failed, 2 user's input, 3 a tool is missing, 70 a bug."""
     words = sys.argv[1:] if arguments is None else arguments
+    sys.stdout, sys.stderr = map(_writable, (sys.stdout, sys.stderr))
     sys.exit(run(words))
+
+
+def _writable(stream: TextIO | None) -> TextIO:
+    """A stream that takes every name: escaped where its encoding lacks a letter, dropped where it is closed."""
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
 
 
 def run(words: list[str]) -> int:
@@ -41,11 +55,24 @@ def run(words: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except Exception as error:  # the one place where a bug of ours becomes a message
-        if "--debug" in words:
-            raise
-        print_bug(error, words)
-        return int(Exit.INTERNAL)
+    except SystemExit:  # click's answer to a broken pipe; nothing else raises it
+        return READER_GONE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return _bug(error, words)
+        Console().error(HwgenError("no-space", str(error.filename or "output"), "there is no space left on the device",
+                                   "Make room there, or choose another place; TMPDIR names that of temporary files."))
+        return int(Exit.USER_INPUT)
+    except Exception as error:
+        return _bug(error, words)
+
+
+def _bug(error: Exception, words: list[str]) -> int:
+    """The one place where a bug of ours becomes a message; raised again with --debug."""
+    if "--debug" in words:
+        raise error
+    print_bug(error, words)
+    return int(Exit.INTERNAL)
 
 
 def print_bug(error: Exception, words: list[str]) -> None:
@@ -111,7 +138,7 @@ def run_model(model: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], ac
               target: Target, imports: ImportOptions) -> int:
     """Run MODEL on inputs: from its own input to its own output, host quantization and output scale included.
 
-    Board, folding and clock matter only to --engine rtl.
+    MODEL is what hwgen build takes. Board, folding and clock matter only to --engine rtl.
     """
     from hwgen.report.console import Console
     from hwgen.run import RunOptions, run_network
@@ -124,8 +151,9 @@ def run_model(model: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], ac
 @click.argument("model", type=FILE)
 @click.option("--to", "target", metavar="TARGET", required=True,
               help="qonnx, qdq, qop, pytorch, tvm, finn or dpu: see docs/targets.md.")
-@click.option("--out", type=FILE, metavar="PATH", help="The file or folder to write; default: build/MODEL-TARGET.")
-@click.option("--arch", metavar="NAME", help="Of a DPU; default: DPUCZDX8G_ISA1_B4096.")
+@click.option("--out", type=FILE, metavar="PATH",
+              help="The file to write, for tvm and dpu the folder; default: build/MODEL-TARGET.")
+@click.option("--arch", metavar="NAME", help="For dpu: its architecture; default: DPUCZDX8G_ISA1_B4096.")
 @click.option("--run", "execute", is_flag=True, help="Run it in the target's own runtime and compare the outputs.")
 @click.option("--input", "inputs", metavar="[NAME=]X.npy", multiple=True,
               help="Inputs for --run and for a DPU's integers, batch first; default: random ones.")
@@ -134,7 +162,11 @@ def run_model(model: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], ac
 @debug_flag
 def export(model: Path, target: str, out: Path | None, arch: str | None, execute: bool, inputs: tuple[str, ...],
            seed: int, imports: ImportOptions) -> int:
-    """Write MODEL for another tool, with the same integers; and which form each layer got."""
+    """Write MODEL for another tool, with the same integers; and say which form each layer got.
+
+    MODEL is what hwgen build takes. The exit code is 1 where --run finds a difference, but for a DPU, whose rounding
+    is its own.
+    """
     from hwgen.export.command import ExportCommand, export_model
     from hwgen.export.written import ExportOptions
     from hwgen.report.console import Console
@@ -154,14 +186,15 @@ def export(model: Path, target: str, out: Path | None, arch: str | None, execute
 def compare_targets(model: Path, targets: str, inputs: tuple[str, ...], target: Target, imports: ImportOptions) -> int:
     """Run MODEL by several targets on the same inputs, and count the differences of each pair.
 
-    Board, folding and clock matter only to the target rtl. The exit code is 1 where any two differ.
+    MODEL is what hwgen build takes. Board, folding and clock matter only to the target rtl. The exit code is 1 where
+    any two differ.
     """
     from hwgen.compare import CompareOptions, compare, difference_rows, versions_text
     from hwgen.report.console import Console
     from hwgen.report.tables import table
 
-    names = targets.split(",")
-    rows = compare(CompareOptions(model, imports, target, names, files(inputs)), Console())
+    names = [name.strip() for name in targets.split(",")]
+    rows = compare(CompareOptions(model, imports, target, names, files(inputs)), Console(sys.stderr))
     click.echo(table(difference_rows(rows)) + versions_text(names), nl=False)
     return int(Exit.VERIFICATION_FAILED if any(row.mismatched for row in rows) else Exit.OK)
 

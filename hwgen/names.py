@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 
@@ -13,6 +14,11 @@ MAX_LENGTH = 40
 _HASH_LENGTH = 8
 _TAKEN_PREFIX = re.compile(r"(hwgen|[sm]_axis)(_|$)")
 _TAKEN_SUFFIX = re.compile(r"(^|_)top$")
+
+
+def readable(file_name: str) -> str:
+    """A file's name as text: bytes of it that are not UTF-8, which no report and no ONNX file takes, become U+FFFD."""
+    return os.fsencode(file_name).decode("utf-8", errors="replace")
 
 
 class Names:

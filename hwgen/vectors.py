@@ -21,7 +21,7 @@ def load_inputs(files: Mapping[str | None, Path], ports: Mapping[str, InputPort]
     """One (frames, *shape) array per graph input, the same number of frames in each.
 
     files: by input name; None stands for the only input. Raises HwgenError input-name, input-file, input-dtype,
-    input-shape or input-frames.
+    input-nan, input-shape or input-frames.
     """
     named = {_port_name(name, ports): path for name, path in files.items()}
     missing = sorted(ports.keys() - named.keys())
@@ -56,6 +56,8 @@ def _load(path: Path, port: InputPort) -> Array:
         found = array.dtype if isinstance(array, np.ndarray) else "an .npz archive"
         raise HwgenError("input-dtype", str(path), f"its elements are {found}, not real numbers",
                          "Save one array of float32, float64 or integers.")
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise HwgenError("input-nan", str(path), "it holds NaN", "Remove the frames that hold NaN.")
     return checked_shape(array, port, str(path))
 
 
@@ -98,6 +100,12 @@ def as_reals(array: Array, port: InputPort) -> Array:
     flat, kind = array.reshape(len(array), -1).astype(np.int64), port.encode.type
     codes = (flat > 0).astype(np.int64) if kind == BIPOLAR else flat - kind.lo
     return _middles(cuts)[np.arange(cuts.shape[0]), codes].astype(np.float32).reshape(array.shape)
+
+
+def as_singles(inputs: Mapping[str, Array], ports: Mapping[str, InputPort]) -> dict[str, Array]:
+    """Reals as float32, the type of an ONNX input: one array that every target and the integer model read alike."""
+    with np.errstate(over="ignore"):  # what float32 has not is infinite there too
+        return {name: np.asarray(as_reals(inputs[name], port), dtype=np.float32) for name, port in ports.items()}
 
 
 def _cuts_by_element(port: InputPort) -> Array:

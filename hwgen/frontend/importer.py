@@ -38,6 +38,7 @@ from hwgen.frontend.registry import family_of, lookup
 from hwgen.ir.graph import Graph, Op, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, IntType, full_range
+from hwgen.names import readable
 from hwgen.ops.quantized import Dense, MultiThreshold, Quant
 from hwgen.ops.quantized_layout import ConstantPad, ConvTranspose
 from hwgen.ops.quantized_maps import Concat, Conv, Join, MapOp, Trunc
@@ -56,7 +57,7 @@ def load(path: Path, options: ImportOptions | None = None) -> Imported:
 
 def build(path: Path, model: ModelProto, options: ImportOptions) -> Imported:
     """The import of a checked model."""
-    context = Context(path.stem, model, opset(path, model), options)
+    context = Context(readable(path.stem), model, opset(path, model), options)
     nodes = live_nodes(model.graph)
     stored = {str(tensor.name): tensor for tensor in model.graph.initializer}
     refuse_unsupported(context, nodes, set(stored))

@@ -17,6 +17,7 @@ from torch import nn
 from hwgen.errors import HwgenError
 from hwgen.frontend import host_tail
 from hwgen.frontend.options import Imported, ImportOptions
+from hwgen.names import readable
 from hwgen.nn.trace import input_shape_of, to_ir
 
 
@@ -30,7 +31,7 @@ def import_program(source: Path, options: ImportOptions) -> Imported:
     model = made_by(path, function)
     if options.weights is not None:
         load_weights(model, options.weights)
-    return import_module(model, options, path.stem)
+    return import_module(model, options, readable(path.stem))
 
 
 def import_module(model: nn.Module, options: ImportOptions, name: str = "") -> Imported:
@@ -72,12 +73,12 @@ def _users_code(place: Path, what: str) -> Iterator[None]:
         yield
     except HwgenError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise HwgenError("bad-program", _where(place, error), f"{what} raised {type(error).__name__} ({_line(error)})",
                          "Mend the file.") from error
 
 
-def _where(path: Path, error: Exception) -> str:
+def _where(path: Path, error: BaseException) -> str:
     """The file, with the last of its lines that the error came through."""
     lines = [frame.lineno for frame in extract_tb(error.__traceback__) if Path(frame.filename) == path.resolve()]
     lines += [error.lineno] if isinstance(error, SyntaxError) else []
@@ -105,7 +106,7 @@ def _apply(model: nn.Module, state: dict[str, Any], path: Path) -> None:
                          "Give the checkpoint of this network.") from None
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """An error's message in one line, short."""
     return " ".join(str(error).split())[:300]
 

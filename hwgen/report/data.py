@@ -12,6 +12,7 @@ from hwgen.host import InputPort, OutputPort
 from hwgen.ir.graph import Graph, Node
 from hwgen.ir.types import IntType
 from hwgen.kernels.base import Kernel, Resources
+from hwgen.names import readable
 from hwgen.passes.size_fifos import modelled_timing
 from hwgen.source import digest
 from hwgen.synth.parts import kernels_of
@@ -59,7 +60,7 @@ def report_of(session: Session) -> dict[str, Any]:
     measured = verification.cycles if verification else None
     return {
         "schema_version": SCHEMA_VERSION,
-        "model": options.model.name,
+        "model": readable(options.model.name),
         "model_sha256": digest(options.model, options.imports),
         "board": board.name,
         "part": board.part,
@@ -110,8 +111,9 @@ def _options(session: Session) -> dict[str, Any]:
     """What the user chose, without any path."""
     options, target, imports = session.options, session.options.target, session.options.imports
     return {
-        "fps": target.fps, "folding": target.folding.name if target.folding else None, "frames": options.frames,
-        "inputs": {name or "": path.name for name, path in options.inputs.items()}, "seed": options.seed,
+        "fps": target.fps, "folding": readable(target.folding.name) if target.folding else None,
+        "frames": options.frames,
+        "inputs": {name or "": readable(path.name) for name, path in options.inputs.items()}, "seed": options.seed,
         "check": options.check, "allow_oversize": target.allow_oversize, "dialect": imports.dialect,
         "rounding": imports.rounding,
         "input_types": {name or "": {"type": str(kind), "scale": str(scale)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,36 @@ def test_a_bug_of_ours_is_a_short_message(tmp_path: Path, capsys: pytest.Capture
     assert not any(tmp_path.iterdir())
     with pytest.raises(ZeroDivisionError):
         run([*words, "--debug"])
+
+
+def process(*words: str | bytes, shell: str = "", **variables: str) -> subprocess.CompletedProcess[bytes]:
+    """The command as a process of its own; shell: what follows it, a redirection or a pipe."""
+    line = f'"$@" {shell}; exit ${{PIPESTATUS[0]}}'
+    return subprocess.run(["bash", "-c", line, "bash", sys.executable, "-m", "hwgen.cli", *words], capture_output=True,
+                          check=False, env={**os.environ, "PYTHONPATH": str(ROOT), **variables})
+
+
+BUILD = ("build", str(DIGITS), "--board", "pynq", "--until", "fold", "--out")
+
+
+@pytest.mark.parametrize(("shell", "code", "text"), [
+    ("| head -n 1", 141, b""), (">&-", 0, b""), (">&- 2>&-", 0, b""),
+    ("> /dev/full", 2, b"error[no-space]: output: there is no space left on the device\n")])
+def test_outputs_that_take_nothing(shell: str, code: int, text: bytes, tmp_path: Path) -> None:
+    done = process(*BUILD, str(tmp_path / "out"), shell=shell)
+    assert (done.returncode, done.stderr[: len(text)], b"internal" in done.stderr) == (code, text, False)
+
+
+def test_names_that_the_terminal_or_utf8_has_not(tmp_path: Path) -> None:
+    model = os.fsencode(tmp_path) + b"/m\xff.onnx"
+    Path(os.fsdecode(model)).write_bytes(DIGITS.read_bytes())
+    for words in ((b"build", model, b"--board", b"pynq", b"--until", b"emit", b"--out"),
+                  (b"export", model, b"--to", b"qdq", b"--out")):
+        out = tmp_path / "\xfc out"
+        done = process(*words, str(out), PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"\\xfc out" in done.stdout
+        shutil.rmtree(out) if out.is_dir() else out.unlink()
 
 
 def test_a_stage_that_lacks_its_tool_gives_exit_3_and_no_verification(

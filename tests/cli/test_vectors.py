@@ -74,6 +74,7 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, np.zeros((1, 2, 3)), name="y").code == "input-name"
     assert refused(tmp_path, np.zeros((1, 2, 3), complex)).code == "input-dtype"
     assert refused(tmp_path, np.zeros((1, 2, 3), "U4")).code == "input-dtype"
+    assert refused(tmp_path, np.full((1, 2, 3), np.nan)).where == str(tmp_path / "x.npy")
 
 
 @pytest.mark.parametrize("shape", [(), (2, 3), (0, 2, 3), (1, 3, 2), (1, 6), (1, 1, 2, 3)])

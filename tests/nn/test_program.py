@@ -187,5 +187,8 @@ def test_errors_of_the_users_own_code_are_the_users(program: Path, tmp_path: Pat
     (tmp_path / "typo.py").write_text("def make(:\n")
     text = failing(words("build", "typo.py:make", tmp_path), capsys)
     assert f"{tmp_path}/typo.py:1: the file raised SyntaxError" in text
+    (tmp_path / "leave.py").write_text("raise SystemExit(0)\n")
+    text = failing(words("build", "leave.py:make", tmp_path), capsys)
+    assert f"{tmp_path}/leave.py:1: the file raised SystemExit (0)" in text
     text = failing(words("build", "mynet.py", tmp_path), capsys)
     assert "Name the function that makes the module: mynet.py:make_model." in text
