@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, did_you_mean
+from hwgen.export import engines
 from hwgen.export.targets import TARGETS
 from hwgen.export.written import ExportOptions
 from hwgen.frontend import ImportOptions
@@ -18,11 +20,11 @@ from hwgen.ir.graph import Graph
 from hwgen.ir.tensor import Array
 from hwgen.model import IntegerModel
 from hwgen.passes.pipeline import TO_INTEGERS, lower
-from hwgen.report.console import Console
-from hwgen.run import simulated
+from hwgen.report.console import Console, count
+from hwgen.run import executed, simulated
 from hwgen.source import load_network
 from hwgen.target import Target
-from hwgen.vectors import as_reals, load_inputs
+from hwgen.vectors import as_singles, load_inputs
 from hwgen.verification import OUTPUT_TOLERANCE
 
 INTEGER, RTL = "integer", "rtl"
@@ -60,39 +62,51 @@ class CompareOptions:
 def compare(options: CompareOptions, console: Console) -> list[Difference]:
     """Each pair of targets. HwgenError: "unknown-target", "no-package", and those of readers and exporters."""
     names = checked(options.names)
+    for name in names:
+        engines.require(TARGETS[name].runs if name in TARGETS else (), name)
     imported = load_network(options.model, options.imports)
     for warning in imported.warnings:
         console.warning(warning)
     *_, (_, graph) = lower(imported.graph, None if RTL in names else TO_INTEGERS)
     model = IntegerModel(graph)
-    inputs = load_inputs(options.inputs, {port.name: port for port in model.input_ports})
+    ports = {port.name: port for port in model.input_ports}
+    inputs = as_singles(load_inputs(options.inputs, ports), ports)
     results = {name: _run(name, imported.graph, model, inputs, options.target, console) for name in names}
     return [difference(model.output_ports, (a, results[a]), (b, results[b])) for a, b in combinations(names, 2)]
 
 
 def checked(names: Sequence[str]) -> list[str]:
     """At least two known names, each once. HwgenError: "unknown-target"."""
-    unknown = next((name for name in names if name not in NAMES), None)
-    if unknown is not None or len(set(names)) < 2:
-        raise HwgenError("unknown-target", unknown or "--targets", "two or more targets are compared" if unknown is None
-                         else "there is no target of this name", f"Name some of: {', '.join(NAMES)}.")
+    for name in names:
+        if name not in NAMES:
+            raise HwgenError("unknown-target", name or "--targets", "there is no target of this name",
+                             did_you_mean(name, NAMES, "targets"))
+    if len(set(names)) < 2:
+        raise HwgenError("unknown-target", "--targets", "two or more targets are compared",
+                         f"Name some of: {', '.join(NAMES)}.")
     return list(dict.fromkeys(names))
 
 
 def _run(name: str, quantized: Graph, model: IntegerModel, inputs: Mapping[str, Array], target: Target,
          console: Console) -> Mapping[str, Array]:
-    """(frames, *shape) outputs by name."""
+    """(frames, *shape) outputs by name, and a line for the user."""
+    started = time.perf_counter()
     if name == INTEGER:
-        return model.predict(inputs)
-    if name == RTL:
-        return model.decode(simulated(target, model.graph, model, inputs, console))
-    reals = {port.name: as_reals(inputs[port.name], port) for port in model.input_ports}
-    return TARGETS[name].write(quantized, ExportOptions()).run(reals)
+        found: Mapping[str, Array] = model.decode(executed(model, inputs, console, every=False))
+    elif name == RTL:
+        found = model.decode(simulated(target, model.graph, model, inputs, console))
+    else:
+        written = TARGETS[name].write(quantized, ExportOptions())
+        for warning in written.warnings:
+            console.warning(f"{name}: {warning}")
+        found = written.run(inputs)
+    console.stage("Ran", f"{name}: {count(len(next(iter(inputs.values()))), 'frame')}", time.perf_counter() - started)
+    return found
 
 
 def difference(ports: Sequence[OutputPort], first: tuple[str, Mapping[str, Array]],
                second: tuple[str, Mapping[str, Array]]) -> Difference:
-    """One row: the argmax is along the last axis of the first output."""
+    """One row: the argmax is that of all numbers of a frame of the first output; a single number is its own."""
     (name, a), (other, b) = first, second
     mismatched = sum(_mismatched(port, a[port.name], b[port.name]) for port in ports)
     largest = max(float(np.abs(a[p.name].astype(np.float64) - b[p.name]).max(initial=0)) for p in ports)
@@ -128,5 +142,5 @@ def versions_text(names: Sequence[str]) -> str:
 def difference_rows(found: Sequence[Difference]) -> list[Sequence[str]]:
     """Heading and cells of the table."""
     head = ("targets", "argmax equal", "values differ", "largest difference")
-    return [head, *((f"{r.first} {r.second}", f"{r.agreed} of {r.frames}", f"{r.mismatched} of {r.values}",
+    return [head, *((f"{r.first} {r.second}", f"{r.agreed:,} of {r.frames:,}", f"{r.mismatched:,} of {r.values:,}",
                      f"{r.largest:.3g}") for r in found)]

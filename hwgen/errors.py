@@ -39,7 +39,8 @@ def did_you_mean(name: str, known: Iterable[str], plural: str) -> str:
     names = sorted(known)
     from difflib import get_close_matches
 
-    close = get_close_matches(name[:100], names, n=1, cutoff=0.5)
+    spelled = {one.lower(): one for one in reversed(names)}
+    close = get_close_matches(name[:100].lower(), spelled, n=1, cutoff=0.5)
     listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    hint = f"Did you mean {close[0]}? " if close else ""
+    hint = f"Did you mean {spelled[close[0]]}? " if close else ""
     return f"{hint}The {plural} are: {listed}."

@@ -128,17 +128,27 @@ def write_array(path: Path, array: Array) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write whole or not at all. HwgenError "output-file"."""
+    """Write whole or not at all; into a device or a pipe, which is never replaced. HwgenError "output-file"."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".hwgen-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replaced(path.resolve(), data)
     except OSError as error:
-        raise HwgenError("output-file", str(path), f"the file cannot be written: {error.strerror}",
+        cause = "a part of its path is a file" if isinstance(error, (FileExistsError, NotADirectoryError)) else (
+            error.strerror)
+        raise HwgenError("output-file", str(path), f"the file cannot be written: {cause}",
                          "Choose another place.") from error
+
+
+def _replaced(path: Path, data: bytes) -> None:
+    """A new file, which takes the place of an old one when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".hwgen-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)

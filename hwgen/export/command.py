@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hwgen.compare import difference
 from hwgen.errors import Exit
-from hwgen.export.targets import ExportTarget, default_path, export_imported, target_named
+from hwgen.export import engines
+from hwgen.export.targets import (
+    ExportTarget,
+    default_path,
+    export_imported,
+    refuse_source,
+    refuse_unused,
+    target_named,
+)
 from hwgen.export.written import ExportOptions, Written
 from hwgen.frontend import Imported, ImportOptions
+from hwgen.ir.tensor import Array
 from hwgen.model import IntegerModel
 from hwgen.passes.pipeline import integers_of
 from hwgen.report.console import Console, count
 from hwgen.report.tables import table
 from hwgen.source import load_network
-from hwgen.vectors import as_reals, load_inputs, random_inputs
+from hwgen.vectors import as_singles, load_inputs, random_inputs
 
 FRAMES = 20
 """Random ones that --run takes where no --input is given."""
@@ -39,19 +49,28 @@ class ExportCommand:
 def export_model(command: ExportCommand, console: Console) -> Exit:
     """Exit code 1 where --run finds a difference. HwgenError: those of export_network, and "no-package"."""
     target = target_named(command.target)
+    options = _for_writing(command, target)
+    out = command.out or default_path(command.model, target)
+    refuse_source(command.model, out)
     imported = load_network(command.model, command.imports)
     for warning in imported.warnings:
         console.warning(warning)
-    out = command.out or default_path(command.model, target)
-    written = export_imported(imported, target, out, command.options)
+    trial = _Trial.of(command, imported) if command.run else None
+    written = export_imported(imported, target, out, options)
     console.stage("Exported", f"{out} for {target.reader}; {versions_text(target)}")
-    for line in _lines(written):
-        console.detail(line)
-    for line in written.notes:
+    for line in (*_lines(written), *written.notes):
         console.detail(line)
     for line in written.warnings:
         console.warning(line)
-    return _executed(command, imported, written, target, console) if command.run else Exit.OK
+    return trial.compared(written, target, console) if trial else Exit.OK
+
+
+def _for_writing(command: ExportCommand, target: ExportTarget) -> ExportOptions:
+    """The options without inputs that only --run reads. HwgenError: "unused-option"."""
+    of_run = command.run and not target.configured
+    options = replace(command.options, inputs={}) if of_run else command.options
+    refuse_unused(target, options)
+    return options
 
 
 def versions_text(target: ExportTarget) -> str:
@@ -67,15 +86,27 @@ def _lines(written: Written) -> list[str]:
     return table([("layer", "form"), *written.forms.items()]).splitlines() if written.forms else []
 
 
-def _executed(command: ExportCommand, imported: Imported, written: Written, target: ExportTarget,
-              console: Console) -> Exit:
-    """Run it and compare its outputs with the integer model's; a DPU rounds in its own way, which is no failure."""
-    model = IntegerModel(integers_of(imported.graph))
-    ports = {port.name: port for port in model.input_ports}
-    given = command.options.inputs
-    inputs = load_inputs(given, ports) if given else random_inputs(ports, FRAMES, command.options.seed)
-    found = written.run({name: as_reals(inputs[name], port) for name, port in ports.items()})
-    row = difference(model.output_ports, ("integer", model.predict(inputs)), (target.name, found))
-    console.stage("Compared", f"with the integer model in {count(row.frames, 'frame')}: argmax equal in {row.agreed}, "
-                  f"{row.mismatched} of {count(row.values, 'value')} differ, by {row.largest:.3g} at most")
-    return Exit.VERIFICATION_FAILED if row.mismatched and target.exact else Exit.OK
+@dataclass(frozen=True)
+class _Trial:
+    """What --run compares: the integer model and its inputs, which are read before anything is written."""
+
+    model: IntegerModel
+    inputs: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, command: ExportCommand, imported: Imported) -> _Trial:
+        """HwgenError: those of load_inputs."""
+        model = IntegerModel(integers_of(imported.graph))
+        ports, given = {port.name: port for port in model.input_ports}, command.options.inputs
+        inputs = load_inputs(given, ports) if given else random_inputs(ports, FRAMES, command.options.seed)
+        return cls(model, as_singles(inputs, ports))
+
+    def compared(self, written: Written, target: ExportTarget, console: Console) -> Exit:
+        """Run it and compare its outputs with the integer model's; a DPU rounds in its own way, which is no failure."""
+        engines.require(target.runs, target.name)
+        expected, found = self.model.predict(self.inputs), written.run(self.inputs)
+        row = difference(self.model.output_ports, ("integer", expected), (target.name, found))
+        console.stage("Compared", f"with the integer model in {count(row.frames, 'frame')}: argmax equal in "
+                      f"{row.agreed:,}, {row.mismatched:,} of {count(row.values, 'value')} differ, "
+                      f"by {row.largest:.3g} at most")
+        return Exit.VERIFICATION_FAILED if row.mismatched and target.exact else Exit.OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,25 @@ from hwgen.errors import Exit, HwgenError
 from hwgen.export.written import Results
 from hwgen.ir.tensor import Array
 
+MODULES = {"apache-tvm": "tvm"}
+"""What is imported, where a distribution has another name."""
+
 
 def need(package: str, target: str) -> Any:
     """The module. HwgenError: "no-package" (exit code 3)."""
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        raise missing(package, target, package.split(".")[0]) from error
+        top = package.split(".")[0]
+        raise missing(top, target, top) from error
+
+
+def require(distributions: Iterable[str], target: str) -> None:
+    """Before long work: HwgenError "no-package" where one of those that run the target is not installed."""
+    for distribution in distributions:
+        module = MODULES.get(distribution, distribution)
+        if find_spec(module) is None:
+            raise missing(module, target, distribution)
 
 
 def missing(package: str, target: str, distribution: str) -> HwgenError:
@@ -31,7 +44,7 @@ def missing(package: str, target: str, distribution: str) -> HwgenError:
 def onnxruntime(model: ModelProto, inputs: Mapping[str, Array], tensors: Iterable[str] = (), *,
                 optimised: bool = True) -> Results:
     """Outputs by name, and the given tensors between, of (frames, *shape) float32 inputs; on one thread."""
-    ort = need("onnxruntime", "qdq")
+    ort = need("onnxruntime", "qdq, qop")
     options, levels = ort.SessionOptions(), ort.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -55,8 +68,8 @@ def with_outputs(model: ModelProto, tensors: Iterable[str]) -> ModelProto:
 
 def qonnx(model: ModelProto, inputs: Mapping[str, Array], tensors: Iterable[str] = ()) -> Results:
     """The same by qonnx's executor, frame by frame."""
-    wrapper = need("qonnx.core.modelwrapper", "qonnx").ModelWrapper(model)
-    execute = need("qonnx.core.onnx_exec", "qonnx").execute_onnx
+    wrapper = need("qonnx.core.modelwrapper", "qonnx, finn").ModelWrapper(model)
+    execute = need("qonnx.core.onnx_exec", "qonnx, finn").execute_onnx
     wanted, ready = [*(value.name for value in model.graph.output), *tensors], _float32(inputs)
     frames = []
     for index in range(len(next(iter(ready.values())))):

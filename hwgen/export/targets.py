@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwgen import __version__
-from hwgen.emit.staging import staged
+from hwgen.emit.staging import MARKER, staged
 from hwgen.errors import HwgenError, did_you_mean
 from hwgen.export import dpu, finn, onnx_files, pytorch, qdq, qonnx, qop, tvm
 from hwgen.export.written import ExportOptions, Written
@@ -32,7 +32,8 @@ REPORT = "report.json"
 class ExportTarget:
     """name; what reads it; runs: the Python distributions that execute it here; write(quantized graph, options).
 
-    suffix: of the file, "" for a folder. exact: whether its integers are the integer model's.
+    suffix: of the file, "" for a folder. exact: whether its integers are the integer model's. configured: whether what
+    is written depends on the options' arch and inputs.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ExportTarget:
     write: Callable[[Graph, ExportOptions], Written]
     suffix: str = ".onnx"
     exact: bool = True
+    configured: bool = False
 
     @property
     def versions(self) -> dict[str, str | None]:
@@ -59,7 +61,7 @@ TARGETS: Mapping[str, ExportTarget] = {target.name: target for target in (
     ExportTarget("tvm", "TVM", ("apache-tvm",), lambda graph, options: tvm.written(qdq.export(integers_of(graph))), ""),
     ExportTarget("finn", "FINN", ("qonnx",),
                  lambda graph, options: onnx_files.for_qonnx(finn.export(integers_of(graph)))),
-    ExportTarget("dpu", "Vitis AI and PyXIR", (), dpu.write, "", exact=False))}
+    ExportTarget("dpu", "Vitis AI and PyXIR", (), dpu.write, "", exact=False, configured=True))}
 
 
 def target_named(name: str) -> ExportTarget:
@@ -80,14 +82,35 @@ def export_network(source: str | Path | nn.Module, target: str, out: str | Path,
     """Write model.onnx, `mynet.py:make_model` or a module of hwgen.nn for a target: a file or a folder at `out`.
 
     input_shape: of the network's input, with a batch of 1 in front, where it has not its own (a module's attribute
-    input_shape, an ONNX file's). HwgenError: "unknown-target", "not-exportable", "not-float32", "output-file",
-    "output-folder", and those of the readers.
+    input_shape, an ONNX file's). HwgenError: "unknown-target", "unused-option", "not-exportable", "not-float32",
+    "output-file", "output-folder", and those of the readers.
     """
-    imports = imports or ImportOptions()
+    imports, chosen, options = imports or ImportOptions(), target_named(target), options or ExportOptions()
+    refuse_unused(chosen, options)
     if input_shape is not None:
         imports = replace(imports, input_shapes={None: tuple(input_shape)})
-    network = network_of(Path(source) if isinstance(source, str) else source, imports)
-    return export_imported(network, target_named(target), Path(out), options or ExportOptions())
+    place = Path(source) if isinstance(source, str) else source
+    if isinstance(place, Path):
+        refuse_source(place, Path(out))
+    return export_imported(network_of(place, imports), chosen, Path(out), options)
+
+
+def refuse_unused(target: ExportTarget, options: ExportOptions) -> None:
+    """HwgenError: "unused-option" for what this target does not read."""
+    if options.arch is not None and not target.configured:
+        raise HwgenError("unused-option", f"--arch {options.arch}", f"the target {target.name} has no architectures",
+                         "Leave it out, or export to dpu.")
+    if options.inputs and not target.configured:
+        raise HwgenError("unused-option", "--input", f"what is written for {target.name} depends on no inputs",
+                         "Add --run, which runs it on them, or leave it out.")
+
+
+def refuse_source(source: Path, out: Path) -> None:
+    """HwgenError: "output-file" where an export would overwrite the model, or a folder that holds it."""
+    model, place = source.resolve(), out.resolve()
+    if model == place or (place in model.parents and (place / MARKER).is_file()):
+        raise HwgenError("output-file", str(out), "the export would replace the model that it is made from",
+                         "Choose another place with --out.")
 
 
 def export_imported(imported: Imported, target: ExportTarget, out: Path, options: ExportOptions) -> Written:

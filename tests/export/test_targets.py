@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
+import subprocess
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,9 +23,12 @@ from hwgen.export import TARGETS, engines, export_network, finn, qdq, qop
 from hwgen.export import qonnx as qonnx_writer
 from hwgen.export.integer_layers import WRITERS
 from hwgen.export.sheet import Exported
+from hwgen.export.written import ExportOptions
+from hwgen.frontend import load
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Op, Value
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, full_range
+from hwgen.model import IntegerModel
 from hwgen.ops.integer import IntegerOp
 from hwgen.ops.quantized import Dense, Elementwise, Softmax
 from hwgen.ops.quantized_maps import Conv
@@ -53,18 +60,96 @@ def failing(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_an_unknown_target_gets_a_suggestion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = failing(["export", DIGITS, "--to", "qqd", "--out", str(tmp_path / "m.onnx")], capsys)
-    assert text == ("error[unknown-target]: qqd: there is no target of this name\n"
-                    f"help: Did you mean qdq? The targets are: {', '.join(sorted(TARGETS))}.\n")
+    for name in ("qqd", "QDQ"):
+        text = failing(["export", DIGITS, "--to", name, "--out", str(tmp_path / "m.onnx")], capsys)
+        assert text == (f"error[unknown-target]: {name}: there is no target of this name\n"
+                        f"help: Did you mean qdq? The targets are: {', '.join(sorted(TARGETS))}.\n")
     assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("names", "expected"), [
-    ("integer,abc", "error[unknown-target]: abc: there is no target of this name\n"),
-    ("qdq", "error[unknown-target]: --targets: two or more targets are compared\n")])
+    ("integer,qqd", "error[unknown-target]: qqd: there is no target of this name\nhelp: Did you mean qdq? The targets "),
+    ("integer,", "error[unknown-target]: --targets: there is no target of this name\nhelp: The targets are: "),
+    ("qdq, qdq", "error[unknown-target]: --targets: two or more targets are compared\nhelp: Name some of: integer, ")])
 def test_compare_names_what_it_has(names: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = failing(["compare", DIGITS, "--targets", names, "--input", IMAGES], capsys)
-    assert text == expected + f"help: Name some of: integer, {', '.join(TARGETS)}, rtl.\n"
+    assert text.startswith(expected)
+    assert all(target in text for target in ("integer", *TARGETS, "rtl"))
+
+
+@pytest.mark.parametrize(("words", "text"), [
+    (["--arch", "DPUCZDX8G_ISA1_B512"], "--arch DPUCZDX8G_ISA1_B512: the target qdq has no architectures\n"
+                                        "help: Leave it out, or export to dpu.\n"),
+    (["--input", IMAGES], "--input: what is written for qdq depends on no inputs\n"
+                          "help: Add --run, which runs it on them, or leave it out.\n")])
+def test_options_that_nothing_reads_are_refused(words: list[str], text: str, tmp_path: Path,
+                                                capsys: pytest.CaptureFixture[str]) -> None:
+    found = failing(["export", DIGITS, "--to", "qdq", "--out", str(tmp_path / "m.onnx"), *words], capsys)
+    assert found == f"error[unused-option]: {text}"
+    with pytest.raises(HwgenError, match="unused-option"):
+        export_network(DIGITS, "qdq", tmp_path / "m.onnx", options=ExportOptions(arch="DPUCZDX8G_ISA1_B512"))
+    assert not any(tmp_path.iterdir())
+
+
+def test_inputs_are_read_before_anything_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", np.full((2, 64), np.nan))
+    text = failing(["export", DIGITS, "--to", "qdq", "--out", str(tmp_path / "m.onnx"), "--run", "--input",
+                    str(tmp_path / "x.npy")], capsys)
+    assert text.startswith(f"error[input-nan]: {tmp_path / 'x.npy'}: it holds NaN\n")
+    assert not (tmp_path / "m.onnx").exists()
+
+
+@pytest.mark.parametrize("target", ["qdq", "tvm"])
+def test_a_model_is_never_replaced_by_its_export(target: str, tmp_path: Path,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor a folder of ours that it lies in."""
+    export_network(DIGITS, "tvm", tmp_path / "made")
+    model = tmp_path / "made" / "model.onnx"
+    before, out = model.read_bytes(), model if target == "qdq" else tmp_path / "made"
+    words = ["export", str(model), "--to", target, "--out", str(out)]
+    assert failing(words, capsys).startswith(f"error[output-file]: {out}: the export would replace the model")
+    with pytest.raises(HwgenError, match="would replace the model"):
+        export_network(model, target, out)
+    assert model.read_bytes() == before
+
+
+@pytest.mark.parametrize(("out", "cause"), [("file/m.onnx", "a part of its path is a file"),
+                                            ("folder", "Is a directory")])
+def test_places_that_take_no_file(out: str, cause: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    text = failing(["export", DIGITS, "--to", "qdq", "--out", str(tmp_path / out)], capsys)
+    assert text.startswith(f"error[output-file]: {tmp_path / out}: the file cannot be written: {cause}\n")
+
+
+def test_a_pipe_is_written_into_and_a_link_followed(tmp_path: Path) -> None:
+    """As root, a rename would put a file in the place of /dev/null."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link.onnx").symlink_to(tmp_path / "m.onnx")
+    assert run(["export", DIGITS, "--to", "qdq", "--out", str(tmp_path / "link.onnx")]) == 0
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        assert run(["export", DIGITS, "--to", "qdq", "--out", str(tmp_path / "pipe")]) == 0
+        read, _ = reader.communicate(timeout=60)
+    assert read == (tmp_path / "m.onnx").read_bytes()
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link.onnx").is_symlink()
+
+
+def test_doubles_are_compared_as_the_floats_that_targets_read(tmp_path: Path,
+                                                              capsys: pytest.CaptureFixture[str]) -> None:
+    """Just below a decision a double is one level lower than the float32 that it rounds to."""
+    need_package("onnxruntime")
+    (port,) = IntegerModel(integers_of(load(Path(DIGITS)).graph)).input_ports
+    below = np.nextafter(port.encode.cuts.array[0, 10], 0)
+    assert (port.run(np.full((1, 64), below)) != port.run(np.full((1, 64), np.float32(below)))).all()
+    np.save(tmp_path / "x.npy", np.full((3, 64), below))
+    np.save(tmp_path / "huge.npy", np.full((3, 64), 1e300))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in ("x.npy", "huge.npy"):
+            assert run(["compare", DIGITS, "--input", str(tmp_path / name)]) == 0
+            assert run(["export", DIGITS, "--to", "qdq", "--run", "--input", str(tmp_path / name), "--out",
+                        str(tmp_path / "m.onnx")]) == 0
+    assert "0 of 30 values differ" in capsys.readouterr().out
 
 
 def test_compare_prints_one_row_a_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +157,10 @@ def test_compare_prints_one_row_a_pair(tmp_path: Path, capsys: pytest.CaptureFix
     few = tmp_path / "x.npy"
     np.save(few, np.load(IMAGES)[:20])
     assert run(["compare", DIGITS, "--targets", "integer,qdq,qop,finn", "--input", str(few)]) == 0
-    head, *rows, versions = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    head, *rows, versions = printed.out.splitlines()
+    assert re.sub(r" \(.*", "", printed.err) == "".join(f"         Ran {name}: 20 frames\n" for name in (
+        "integer", "qdq", "qop", "finn"))
     assert versions.startswith("onnxruntime 1.") and ", qonnx 1." in versions
     assert head.split() == ["targets", "argmax", "equal", "values", "differ", "largest", "difference"]
     assert len(rows) == 6
@@ -115,6 +203,23 @@ def test_a_missing_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == ("no-package: qdq: running it needs the package onnxruntime. "
                                  "Install it: pip install onnxruntime.")
     assert caught.value.exit_code is Exit.STAGE_UNAVAILABLE
+
+
+@pytest.mark.parametrize(("target", "package", "distribution"), [
+    ("qop", "onnxruntime", "onnxruntime"), ("finn", "qonnx", "qonnx"), ("tvm", "tvm", "apache-tvm")])
+def test_a_missing_runtime_is_told_of_the_target_that_needs_it(
+        target: str, package: str, distribution: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """After writing, which needs none; before compare runs the other targets."""
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    expected = (f"error[no-package]: {target}: running it needs the package {package}\n"
+                f"help: Install it: pip install {distribution}.\n")
+    out = tmp_path / "out"
+    assert run(["export", DIGITS, "--to", target, "--run", "--out", str(out)]) == Exit.STAGE_UNAVAILABLE
+    assert capsys.readouterr().err == expected and out.exists()
+    words = ["compare", DIGITS, "--targets", f"integer,{target}", "--input", IMAGES]
+    assert run(words) == Exit.STAGE_UNAVAILABLE
+    assert capsys.readouterr().err == expected
 
 
 def chain(shape: tuple[int, ...], *ops: Op) -> Graph:
@@ -185,8 +290,6 @@ def test_wide_and_odd_networks_in_qdq(name: str, seed: int) -> None:
         assert differences(graph, exported, inputs, partial(engines.onnxruntime, optimised=optimised)) == {}
     kinds = {node.op_type for node in exported.model.graph.node}
     assert (name == "digits") == ("Conv" in kinds)
-
-
 
 
 def test_values_behind_a_softmax_may_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
