@@ -68,7 +68,7 @@ def test_an_unknown_target_gets_a_suggestion(tmp_path: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(("names", "expected"), [
-    ("integer,qqd", "error[unknown-target]: qqd: there is no target of this name\nhelp: Did you mean qdq? The targets "),
+    ("integer,qqd", "error[unknown-target]: qqd: there is no target of this name\nhelp: Did you mean qdq? The "),
     ("integer,", "error[unknown-target]: --targets: there is no target of this name\nhelp: The targets are: "),
     ("qdq, qdq", "error[unknown-target]: --targets: two or more targets are compared\nhelp: Name some of: integer, ")])
 def test_compare_names_what_it_has(names: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
