@@ -2,12 +2,12 @@
 
 The rules are those of Vitis AI's quantizers. A position is moved by as little as its rule asks for: coarser where
 numbers would not fit a shift, finer only where a rule has a lowest position. Weights and biases are rounded half away
-from zero onto their new grid.
+from zero onto their new grid, once, however often it is moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hwgen.dpu import arithmetic
@@ -56,13 +56,15 @@ def fitted(network: DpuNetwork, arch: Architecture) -> tuple[DpuNetwork, tuple[A
     if errors:
         raise joined(errors)
     moved: list[Adjustment] = []
+    trained = {layer.output: layer for layer in network.layers}
     for _ in range(_ROUNDS * len(network.layers)):
         found = next((change for layer in network.layers for change in _changes(network, layer)), None)
         if found is None:
             return network, tuple(moved)
-        network = _applied(network, found)
+        network = _applied(network, found, trained)
         moved.append(found.adjustment)
-    raise HwgenError("dpu-limit", moved[-1].layer, "no fix positions satisfy the DPU's limits of this and other layers",
+    rules = "; ".join(dict.fromkeys(f"{item.layer}: {item.rule}" for item in moved[-_ROUNDS:]))
+    raise HwgenError("dpu-limit", moved[-1].layer, f"no fix positions satisfy all of the DPU's limits ({rules})",
                      "Train with scales that are nearer to each other.")
 
 
@@ -192,23 +194,26 @@ def _curve(network: DpuNetwork, layer: Curve, position: int) -> Iterator[_Change
         yield _moved(network, layer.output, leaving.clip(layer.position), f"output of {layer.kind} {leaving}")
 
 
-def _applied(network: DpuNetwork, change: _Change) -> DpuNetwork:
+def _applied(network: DpuNetwork, change: _Change, trained: Mapping[str, Layer]) -> DpuNetwork:
+    """trained: the layers by output before anything was moved."""
     adjustment = change.adjustment
     if adjustment.what == "output":
         return _settled(_with_position(network, change.value, adjustment.after))
-    layers = [_rounded(layer, adjustment) if layer.output == change.value else layer for layer in network.layers]
+    layers = [_rounded(layer, trained[layer.output], adjustment) if layer.output == change.value else layer
+              for layer in network.layers]
     return replace(network, layers=tuple(layers))
 
 
-def _rounded(layer: Layer, adjustment: Adjustment) -> Layer:
-    """Weights or bias on another grid."""
-    assert isinstance(layer, Weighted)
-    places = adjustment.before - adjustment.after
+def _rounded(layer: Layer, trained: Layer, adjustment: Adjustment) -> Layer:
+    """Training's weights or bias on another grid: what was moved before is not rounded again."""
+    assert isinstance(layer, Weighted) and isinstance(trained, Weighted)
+    after = adjustment.after
     if adjustment.what == "weights":
-        made = Tensor(arithmetic.half_away(layer.weight.array, places))
-        return replace(layer, weight=made, weight_position=adjustment.after)
-    assert layer.bias is not None
-    return replace(layer, bias=Tensor(arithmetic.half_away(layer.bias.array, places)), bias_position=adjustment.after)
+        made = Tensor(arithmetic.half_away(trained.weight.array, trained.weight_position - after))
+        return replace(layer, weight=made, weight_position=after)
+    assert trained.bias is not None and trained.bias_position is not None
+    bias = Tensor(arithmetic.half_away(trained.bias.array, trained.bias_position - after))
+    return replace(layer, bias=bias, bias_position=after)
 
 
 def _with_position(network: DpuNetwork, value: str, position: int) -> DpuNetwork:

@@ -131,6 +131,19 @@ def test_weights_and_biases_round_half_away_from_zero() -> None:
     assert made.weight.array.tolist() == [[2, -2]]
 
 
+def test_a_position_moved_twice_rounds_once() -> None:
+    """15 / 32 and 63 / 128 are less than a half; by way of position 12 they would be one."""
+    network, found = fit(lambda net: net.chain([layer(14, [15, 0]), int8(-2)]))
+    (made,) = network.layers
+    assert isinstance(made, Weighted) and made.weight.array.tolist() == [[0, 0]]
+    assert [text.split(" moved ")[1] for text in found] == ["from 14 to 12 (at most 12)",
+                                                            "from 12 to 9 (shift_cut 0 to 16)"]
+    network, found = fit(lambda net: net.chain([layer(1, [3, 4], [63 * 2.0**-13]), q.LeakyRelu(Tensor(0.1)), int8(5)]))
+    (made,) = network.layers
+    assert isinstance(made, Weighted) and made.bias is not None and made.bias.array.tolist() == [0]
+    assert made.bias_position == 6 and len(found) == 2
+
+
 @pytest.mark.parametrize(("make", "text"), [
     (lambda net: net.chain([conv(RNG, 1, 1, Geometry((17, 1))), int8(3)]),
      "dpu-limit: conv1: its kernel is 17x1, the DPU has 1 to 16. Use another layer, or another architecture than "
@@ -222,5 +235,6 @@ def test_no_positions_at_all() -> None:
 
     with pytest.raises(HwgenError) as caught:
         fit(make, (1, 2, 2))
-    assert str(caught.value) == ("dpu-limit: div5: no fix positions satisfy the DPU's limits of this and other layers. "
-                                 "Train with scales that are nearer to each other.")
+    assert str(caught.value) == ("dpu-limit: div5: no fix positions satisfy all of the DPU's limits (div5: a "
+                                 "concatenation has one position; div5: output of hsigmoid 7 to 19). Train with scales "
+                                 "that are nearer to each other.")
