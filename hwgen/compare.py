@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from hwgen.errors import HwgenError, did_you_mean
 from hwgen.export import engines
 from hwgen.export.targets import TARGETS
-from hwgen.export.written import ExportOptions
+from hwgen.export.written import ExportOptions, Written
 from hwgen.frontend import ImportOptions
 from hwgen.host import OutputPort
 from hwgen.ir.graph import Graph
@@ -23,7 +24,7 @@ from hwgen.passes.pipeline import TO_INTEGERS, lower
 from hwgen.report.console import Console, count
 from hwgen.run import executed, simulated
 from hwgen.source import load_network
-from hwgen.target import Target
+from hwgen.target import Target, resolve
 from hwgen.vectors import as_singles, load_inputs
 from hwgen.verification import OUTPUT_TOLERANCE
 
@@ -71,7 +72,15 @@ def compare(options: CompareOptions, console: Console) -> list[Difference]:
     model = IntegerModel(graph)
     ports = {port.name: port for port in model.input_ports}
     inputs = as_singles(load_inputs(options.inputs, ports), ports)
-    results = {name: _run(name, imported.graph, model, inputs, options.target, console) for name in names}
+    written = _written(names, imported.graph, console)
+    if RTL in names:
+        resolve(options.target)
+    runs: dict[str, Callable[[], Mapping[str, Array]]] = {
+        INTEGER: lambda: model.decode(executed(model, inputs, console, every=False)),
+        RTL: lambda: model.decode(simulated(options.target, graph, model, inputs, console)),
+        **{name: partial(made.run, inputs) for name, made in written.items()}}
+    frames = len(next(iter(inputs.values())))
+    results = {name: _timed(name, runs[name], frames, console) for name in names}
     return [difference(model.output_ports, (a, results[a]), (b, results[b])) for a, b in combinations(names, 2)]
 
 
@@ -87,20 +96,20 @@ def checked(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _run(name: str, quantized: Graph, model: IntegerModel, inputs: Mapping[str, Array], target: Target,
-         console: Console) -> Mapping[str, Array]:
+def _written(names: Sequence[str], quantized: Graph, console: Console) -> dict[str, Written]:
+    """What each export has made: all of them before anything runs, so that what is refused is refused at once."""
+    made = {name: TARGETS[name].write(quantized, ExportOptions()) for name in names if name in TARGETS}
+    for name, export in made.items():
+        for warning in export.warnings:
+            console.warning(f"{name}: {warning}")
+    return made
+
+
+def _timed(name: str, run: Callable[[], Mapping[str, Array]], frames: int, console: Console) -> Mapping[str, Array]:
     """(frames, *shape) outputs by name, and a line for the user."""
     started = time.perf_counter()
-    if name == INTEGER:
-        found: Mapping[str, Array] = model.decode(executed(model, inputs, console, every=False))
-    elif name == RTL:
-        found = model.decode(simulated(target, model.graph, model, inputs, console))
-    else:
-        written = TARGETS[name].write(quantized, ExportOptions())
-        for warning in written.warnings:
-            console.warning(f"{name}: {warning}")
-        found = written.run(inputs)
-    console.stage("Ran", f"{name}: {count(len(next(iter(inputs.values()))), 'frame')}", time.perf_counter() - started)
+    found = run()
+    console.stage("Ran", f"{name}: {count(frames, 'frame')}", time.perf_counter() - started)
     return found
 
 

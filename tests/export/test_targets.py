@@ -174,6 +174,15 @@ def test_compare_with_the_simulated_rtl(verilator: None, tmp_path: Path, capsys:
     assert "integer rtl  20 of 20      0 of 200       0" in capsys.readouterr().out
 
 
+def test_compare_refuses_before_it_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a target has not, and a board that is none."""
+    np.save(tmp_path / "x.npy", np.load(IMAGES)[:2])
+    for words, code in ((["--targets", "integer,dpu"], "dpu-bits"),
+                        (["--targets", "integer,rtl", "--board", "pynk"], "unknown-board")):
+        text = failing(["compare", DIGITS, *words, "--input", str(tmp_path / "x.npy")], capsys)
+        assert text.startswith(f"error[{code}]")
+
+
 def test_compare_finds_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                     capsys: pytest.CaptureFixture[str]) -> None:
     """A runtime that adds one to one score."""
