@@ -31,7 +31,7 @@ def encode_of(view: View, quantizer: Quantizer) -> Encode:
         raise HwgenError("float-input", view.source, "it passes a function that is not piecewise linear and monotone "
                          "before its first quantizer", "Quantize the input itself.")
     shared = view.expression.scalar and quantizer.scalar
-    shape = (1,) if shared else view.shape
+    shape = (1,) * len(view.shape) if shared else view.shape
     expression, levels = view.expression.mapped(expanded(shape)), quantizer.mapped(expanded(shape))
     index = view.channels_last().source_index()
     if index is not None and not shared:
