@@ -6,7 +6,10 @@ rounds them through float32. Channels are in front; FINN's streamlining moves th
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from onnx import NodeProto, helper
 
 from hwgen.errors import HwgenError
 from hwgen.export.dialect import Dialect
@@ -46,14 +49,15 @@ class Finn(Dialect):
     real = np.float32
 
     def first(self, sheet: Sheet, port: InputPort, real: str, place: Array) -> str:
-        """A MultiThreshold of the input's cuts, the smallest float32 numbers that reach each level."""
+        """A MultiThreshold of the input's cuts, the smallest float32 numbers that reach each level: finite ones."""
         encode = port.encode
         if len(encode.cuts.array) > 1 or encode.descending.array.any():
             raise HwgenError("not-exportable", port.name, "the thresholds of its quantizer differ from element to "
                              "element", "Quantize the input with one scale and zero point, and nothing before.")
         cuts = smallest_float32(np.where(np.isnan(encode.cuts.array), np.inf, encode.cuts.array))
         sheet.forms[port.name] = "MultiThreshold"
-        return multi_threshold(sheet, port.value, real, cuts, encode.type, None)
+        lowest = np.finfo(np.float32).min
+        return multi_threshold(sheet, port.value, real, np.maximum(cuts, lowest), encode.type, None)
 
     def weights(self, sheet: Sheet, name: str, integers: Array) -> str:
         """A float32 constant of integers, annotated."""
@@ -88,9 +92,21 @@ class Finn(Dialect):
         sheet.define(name, multi_threshold(sheet, name, x, rows, op.type, kind))
 
     def finish(self, sheet: Sheet) -> None:
-        """The datatypes of all values."""
+        """The datatypes of all values, and nodes without an attribute left to ONNX's defaults."""
+        for node in sheet.nodes:
+            if node.op_type in ("Conv", "MaxPool"):
+                _complete(sheet, node)
         for name, tensor in sheet.tensors.items():
             sheet.annotations[tensor] = datatype(int_type(sheet.value(name)))
+
+
+def _complete(sheet: Sheet, node: NodeProto) -> None:
+    """Write the defaults too: the lowering of convolutions and the move of channels, in qonnx and FINN, read them."""
+    defaults: dict[str, Any] = {"strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
+    if node.op_type == "Conv":
+        defaults |= {"kernel_shape": sheet.constants[node.input[1]].dims[2:], "group": 1}
+    given = {attribute.name for attribute in node.attribute}
+    node.attribute.extend(helper.make_attribute(name, value) for name, value in defaults.items() if name not in given)
 
 
 def _width(values: list[int]) -> tuple[int, bool]:

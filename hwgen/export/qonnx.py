@@ -10,6 +10,7 @@ product of scales are not, is a sum of some.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +19,7 @@ from onnx import ModelProto
 
 from hwgen.errors import HwgenError
 from hwgen.exact.convolution import Geometry
+from hwgen.exact.quantizer import level_cut
 from hwgen.export import qonnx_layout
 from hwgen.export.qonnx_layout import Write
 from hwgen.export.writer import Writer, float32
@@ -64,7 +66,14 @@ def quantizer(writer: Writer, source: str, output: str, node: Node, scale: Array
     inputs = [source, steps, writer.constant(f"{output}_zero_point", float32(zero, node, "zero point")),
               writer.constant(f"{output}_bit_width", bits)]
     writer.node("Quant", inputs, output, name=output, domain=DOMAIN, signed=signed, narrow=narrow,
-                rounding_mode=_ROUNDING[rounding])
+                rounding_mode=_ROUNDING[_plainest(rounding, kind)])
+
+
+def _plainest(rounding: Rounding, kind: IntType) -> Rounding:
+    """Half to even, which every reader has, where its ties end as these do: those of ternary integers toward zero."""
+    same = all(level_cut(level, rounding) == level_cut(level, Rounding.HALF_EVEN)
+               for level in range(kind.lo + 1, kind.hi + 1))
+    return Rounding.HALF_EVEN if same else rounding
 
 
 def _declared(kind: IntType, node: Node) -> tuple[int, int, int]:
@@ -163,9 +172,21 @@ def _terms(node: Node, bias: Tensor | None) -> list[Array]:
     return terms
 
 
+def _scale_of_rows(op: q.Dense) -> Array | None:
+    """The scale of each output of quantized weights, None where one is enough or the inputs have some too."""
+    scales = op.scale.fractions()
+    by_row = scales.size > 1 and scales.shape == (len(op.weight.array), 1) and not op.weight.is_float
+    return scales.ravel() if by_row else None
+
+
 def _dense(writer: Writer, node: Node, op: q.Dense) -> None:
-    weight = _weights(writer, node, op, lambda a: a.T)
+    """One scale a row is a Mul behind the product, where FINN moves it and hls4ml cannot."""
+    rows = _scale_of_rows(op)
+    weight = _weights(writer, node, op if rows is None else replace(op, scale=Tensor(1.0)), lambda a: a.T)
     product = writer.inner("MatMul", [node.inputs[0], weight], node, "product")
+    if rows is not None:
+        factors = writer.constant(f"{node.outputs[0]}_scale", float32(rows, node, "scale"))
+        product = writer.inner("Mul", [product, factors], node, "scaled")
     _add_bias(writer, node, _terms(node, op.bias), product, (-1,))
 
 

@@ -1,0 +1,95 @@
+"""What other programs ask of exported files beyond ONNX: qonnx's own transformations, FINN's and hwgen's reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from hwgen.export import engines, finn, qonnx
+from hwgen.frontend import load
+from hwgen.ir.graph import Graph
+from hwgen.model import IntegerModel
+from hwgen.passes.pipeline import integers_of
+from tests.conftest import need_package
+from tests.export.running import inputs_of
+
+torch = pytest.importorskip("torch")
+
+from hwgen import nn as qnn  # noqa: E402
+from hwgen.nn import quant  # noqa: E402
+from hwgen.nn.trace import to_ir  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def network(seed: int) -> Graph:
+    """Convolutions of one pixel, with a stride, and of single channels; pools with a border and without."""
+    torch.manual_seed(seed)
+    layers = [qnn.QuantReLU(bit_width=6), qnn.QuantConv2d(2, 4, 1, bias=False, weight_bit_width=4),
+              qnn.QuantReLU(bit_width=4), qnn.QuantConv2d(4, 4, 3, stride=2, padding=1, groups=4, bias=False),
+              qnn.QuantIdentity(bit_width=5), torch.nn.MaxPool2d(2), torch.nn.MaxPool2d(3, stride=1, padding=1),
+              qnn.QuantConv2d(4, 3, 2, bias=False), qnn.QuantIdentity(bit_width=4), torch.nn.Flatten(),
+              qnn.QuantLinear(3, 2, bias=False)]
+    model = torch.nn.Sequential(*layers)
+    model.train()(torch.randn(64, 2, 9, 9))
+    return to_ir(model.eval(), (1, 2, 9, 9))
+
+
+def test_finn_files_pass_through_the_transformations_of_qonnx(seed: int) -> None:
+    """They read attributes from the nodes that ONNX has defaults for."""
+    need_package("qonnx")
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
+    from qonnx.transformation.infer_shapes import InferShapes
+    from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
+    integers = integers_of(network(seed))
+    inputs = inputs_of(integers, 6, seed)
+    (wanted,) = IntegerModel(integers).predict(inputs).values()
+    for change in (LowerConvsToMatMul(), ConvertToChannelsLastAndClean()):
+        changed = ModelWrapper(finn.export(integers).model).transform(change).transform(InferShapes())
+        assert not any(node.op_type == "Conv" and not node.domain for node in changed.graph.node)
+        (found,) = engines.qonnx(changed.model, inputs).values()
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_finn_files_are_read_again(tmp_path: Path, seed: int) -> None:
+    """One row of thresholds for all pixels of the input; a level that every number reaches has a finite one."""
+    integers = integers_of(network(seed))
+    made = finn.export(integers).model
+    assert all(np.isfinite(numpy_helper.to_array(tensor)).all() for tensor in made.graph.initializer)
+    onnx.save(made, tmp_path / "m.onnx")
+    model, again = IntegerModel(integers), IntegerModel(integers_of(load(tmp_path / "m.onnx").graph))
+    inputs = inputs_of(integers, 20, seed)
+    (wanted,), (found,) = model.predict(inputs).values(), again.predict(inputs).values()
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_ternary_quantizers_round_half_to_even() -> None:
+    """Their ties, toward zero, end at zero in either mode, and hls4ml has this one only."""
+    ternary = qnn.QuantIdentity(quant.SignedTernaryActPerTensorConst)
+    model = torch.nn.Sequential(ternary, qnn.QuantLinear(3, 2, bias=False))
+    nodes = qonnx.export(to_ir(model.eval(), (1, 3))).graph.node
+    modes = [a.s for node in nodes if node.output[0] == "0" for a in node.attribute if a.name == "rounding_mode"]
+    assert modes == [b"ROUND"]
+
+
+def test_a_scale_for_each_row_is_behind_the_product(tmp_path: Path, seed: int) -> None:
+    """The weights are integers on one grid; hwgen reads the same network."""
+    torch.manual_seed(seed)
+    layer = qnn.QuantLinear(5, 3, weight_quant=quant.Int8WeightPerChannelFloat, weight_bit_width=4)
+    model = torch.nn.Sequential(qnn.QuantIdentity(bit_width=4), layer, qnn.QuantIdentity(bit_width=5))
+    model.train()(torch.randn(64, 5))
+    graph = to_ir(model.eval(), (1, 5))
+    made = qonnx.export(graph)
+    assert [node.op_type for node in made.graph.node[2:]] == ["MatMul", "Mul", "Add", "Quant"]
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in made.graph.initializer}
+    assert constants["1_weight_scale"] == 1 and (constants["1_weight_float"] % 1 == 0).all()
+    onnx.save(made, tmp_path / "m.onnx")
+    inputs = inputs_of(integers_of(graph), 50, seed)
+    (wanted,), (found,) = (IntegerModel(integers_of(g)).predict(inputs).values()
+                           for g in (graph, load(tmp_path / "m.onnx").graph))
+    np.testing.assert_array_equal(found, wanted)
