@@ -77,23 +77,23 @@ class Reader:
     def __post_init__(self) -> None:
         self.states.update({name: Host() for name in self.graph.inputs})
         for node in reversed(self.graph.nodes):
-            if isinstance(node.op, q.Quant) or node.outputs[0] in self.quantized:
+            if _quantizes(node.op) or node.outputs[0] in self.quantized:
                 self.quantized.update(node.inputs)
 
     def node(self, node: Node) -> None:
         """Read one node; a refusal is kept, and the walk goes on behind the next quantizer."""
         states = [self.states[name] for name in node.inputs]
-        if any(isinstance(state, Broken) for state in states):
-            self.states[node.outputs[0]] = self._resumed(node)
-        else:
-            broken: State = Broken()
-            self.states[node.outputs[0]] = self.noted(lambda: self._state(node, states), broken)
+        behind = any(isinstance(state, Broken) for state in states)
+        broken: State = Broken()
+        made = broken if behind else self.noted(lambda: self._state(node, states), broken)
+        self.states[node.outputs[0]] = self._resumed(node, behind) if isinstance(made, Broken) else made
 
-    def _resumed(self, node: Node) -> State:
-        op, value = node.op, self.graph.values[node.outputs[0]]
-        if not isinstance(op, q.Quant):
+    def _resumed(self, node: Node, behind: bool) -> State:
+        """int8 numbers of a quantizer that is refused itself, or else stands behind what is."""
+        value = self.graph.values[node.outputs[0]]
+        if not _quantizes(node.op):
             return Broken()
-        return self.known(value.name, as_map(value.shape), self.noted(lambda: position_of(node, op), 0))
+        return self.known(value.name, as_map(value.shape), self.noted(lambda: _position(node), 0) if behind else 0)
 
     def noted(self, make: Callable[[], Made], default: Made) -> Made:
         """What is made, or the default after a refusal is kept: the network is refused at the end."""
@@ -118,8 +118,7 @@ class Reader:
             return self.alias(node, states[0])
         handler = HANDLERS.get(type(node.op))
         if handler is None:
-            raise no_counterpart(node, f"a DPU has no {node.op.label}", MERGE if isinstance(node.op, q.BatchNorm) else
-                                 "Replace it, or let the host compute it behind the last quantizer.")
+            raise _absent(node)
         return handler(self, node, node.op, states)
 
     def _on_host(self, node: Node, states: Sequence[State]) -> Host:
@@ -199,6 +198,23 @@ class Reader:
         leaving += [name for node in self.tail for name in node.inputs if name in inside]
         return DpuNetwork(self.graph.name, tuple(self.entries), tuple(self.layers), tuple(dict.fromkeys(leaving)),
                           tuple(self.head), tuple(self.tail), self.graph)
+
+
+def _quantizes(op: Op) -> bool:
+    return isinstance(op, q.QuantizedOp) and op.quantizes
+
+
+def _position(node: Node) -> int:
+    """Of a quantizer. HwgenError: those of position_of, "dpu-layer"."""
+    if isinstance(node.op, q.Quant):
+        return position_of(node, node.op)
+    raise _absent(node)
+
+
+def _absent(node: Node) -> HwgenError:
+    """An op that no layer of a DPU has."""
+    return no_counterpart(node, f"a DPU has no {node.op.label}", MERGE if isinstance(node.op, q.BatchNorm) else
+                          "Replace it, or let the host compute it behind the last quantizer.")
 
 
 def as_map(shape: Shape) -> Shape:

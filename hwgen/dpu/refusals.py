@@ -9,17 +9,18 @@ from hwgen.errors import HwgenError
 from hwgen.ir.graph import Node
 
 SHOWN = 12
-"""Most further refusals in one message."""
+"""Most further reasons in one message; of the others there are the places alone."""
 
 
 def joined(errors: Sequence[HwgenError]) -> HwgenError:
     """The first error, of all places where the same is wrong; other things that are wrong are named behind it."""
-    first = errors[0]
-    same = [e.where for e in errors if (e.code, e.why) == (first.code, first.why)]
-    others = dict.fromkeys(f"{e.where}: {e.why}" for e in errors if (e.code, e.why) != (first.code, first.why))
-    more = [f"and {len(others) - SHOWN} more"] if len(others) > SHOWN else []
-    why = "; ".join([first.why, *list(others)[:SHOWN], *more])
-    return HwgenError(first.code, ", ".join(dict.fromkeys(same)), why, first.help)
+    first, where = errors[0], dict[str, list[str]]()
+    for error in errors:
+        where.setdefault(error.why, []).append(error.where)
+    same, *others = [", ".join(dict.fromkeys(places)) for places in where.values()]
+    texts = [f"{places}: {why}" for places, why in zip(others, [*where][1:], strict=True)]
+    more = [f"and {len(texts) - SHOWN} more, at {', '.join(others[SHOWN:])}"] if len(texts) > SHOWN else []
+    return HwgenError(first.code, same, "; ".join([first.why, *texts[:SHOWN], *more]), first.help)
 
 
 def no_counterpart(node: Node, why: str, help: str) -> HwgenError:

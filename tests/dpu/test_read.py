@@ -163,6 +163,40 @@ def test_all_layers_are_named_at_once() -> None:
                                         "leakyrelu5: its slope")
 
 
+def all_refusals(net: Net) -> str:
+    with pytest.raises(HwgenError) as caught:
+        read(net.build())
+    return str(caught.value)
+
+
+def test_the_walk_goes_on_behind_a_quantizer_that_is_refused() -> None:
+    """Thresholds, and a second quantizer on another grid: layers behind them are named too."""
+    thresholds = q.MultiThreshold(Tensor(np.zeros((1, 1))), Tensor(1.0), Tensor(0.0), IntType(0, 1))
+    for quantizer, text in ((thresholds, "a DPU has no MultiThreshold"),
+                            (int8(4), "it rounds numbers again")):
+        net = Net((2,))
+        net.chain([dense(RNG, 2, 2), int8(3)])
+        net.add(quantizer, name="again")
+        net.chain([q.LeakyRelu(Tensor(0.3)), int8(2), dense(RNG, 2, 2, position=0), int8(1)])
+        found = all_refusals(net)
+        assert found.startswith(f"dpu-layer: again: {text}") or found.startswith(f"dpu-quantizer: again: {text}")
+        assert "; leakyrelu4: its slope is" in found and "dense" not in found
+
+
+def test_every_layer_is_named_however_many_there_are() -> None:
+    """Those of one reason together; beyond twelve reasons the names alone."""
+    net = Net((2,))
+    for number in range(16):
+        net.add(weights(scale=Tensor(0.3 + number // 2)), name=f"d{number}")
+        net.add(int8(3))
+    assert all_refusals(net).startswith("dpu-scale: d0, d1: the scale of its weights, 0.3, is no power of two; d2, d3: "
+                                        "the scale of its weights, 1.3, ")
+    for number in range(16):
+        net.add(weights(scale=Tensor(9.3 + number)), name=f"e{number}")
+        net.add(int8(3))
+    assert "; and 11 more, at e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15. Train" in all_refusals(net)
+
+
 def test_activations_before_the_quantizer_belong_to_the_layer() -> None:
     net = Net((2, 6, 6))
     source = net.chain([conv(RNG, 2, 3, K3), q.Relu(), maps.MaxPool(Geometry((2, 2), (2, 2))), int8(3)])
