@@ -4,12 +4,14 @@
     FINNManager.export(model, input_shape=(1, 3, 32, 32), export_path="finn_lenet.onnx")
 
 Each writes what `hwgen export --to` of its target writes, and returns it loaded. input_shape has a batch of 1 in
-front; export_path may be left out. HwgenError: those of hwgen.export.export_network.
+front; export_path may be left out. What the command line prints as a warning is one of Python's. HwgenError: those of
+hwgen.export.export_network.
 """
 
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -72,6 +74,8 @@ def _written(target: str, file: str, model: nn.Module, input_shape: Sequence[int
              export_path: str | Path | None) -> bytes:
     imported = network_of(model, ImportOptions(input_shapes={None: tuple(input_shape)}))
     written: Written = target_named(target).write(imported.graph, ExportOptions())
+    for text in (*imported.warnings, *written.warnings):
+        warnings.warn(text, stacklevel=3)
     if export_path is not None:
         write_bytes(Path(export_path), written.files[file])
     return written.files[file]

@@ -92,7 +92,9 @@ def export_network(source: str | Path | nn.Module, target: str, out: str | Path,
     place = Path(source) if isinstance(source, str) else source
     if isinstance(place, Path):
         refuse_source(place, Path(out))
-    return export_imported(network_of(place, imports), chosen, Path(out), options)
+    network = network_of(place, imports)
+    written = export_imported(network, chosen, Path(out), options)
+    return replace(written, warnings=(*network.warnings, *written.warnings))
 
 
 def refuse_unused(target: ExportTarget, options: ExportOptions) -> None:

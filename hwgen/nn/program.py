@@ -35,7 +35,10 @@ def import_program(source: Path, options: ImportOptions) -> Imported:
 
 
 def import_module(model: nn.Module, options: ImportOptions, name: str = "") -> Imported:
-    """The graph of a module; name: of the graph, by default the class's. HwgenError: as to_ir."""
+    """The graph of a module; name: of the graph, by default the class's. HwgenError: "bad-argument", as to_ir."""
+    if not isinstance(model, nn.Module):
+        raise HwgenError("bad-argument", "model", f"it is {type(model).__name__} and no torch.nn.Module",
+                         "Give the module itself; a file goes to hwgen.export.export_network.")
     graph = to_ir(model, _input_shapes(model, options), name)
     host_tail.refuse_without_quantizers(graph)
     layers = host_tail.host_layers(graph)

@@ -12,7 +12,8 @@ import numpy as np
 import onnx
 import pytest
 
-from hwgen.export import export_network
+from hwgen.errors import HwgenError
+from hwgen.export import FINNManager, StdQOpONNXManager, export_network
 from hwgen.export.engines import onnxruntime, qonnx
 from hwgen.ir.tensor import Array
 from tests.conftest import need_package
@@ -20,6 +21,7 @@ from tests.nn.documents import SEEDS, blocks, executed
 
 torch = pytest.importorskip("torch")
 
+from hwgen import nn  # noqa: E402
 from hwgen.nn.trace import to_ir  # noqa: E402
 from tests.nn.running import integer_model, trained  # noqa: E402
 
@@ -110,3 +112,21 @@ def test_the_dpu_file_has_the_modules_integers(images: Any, tmp_path: Path, monk
     with torch.no_grad():
         wanted = module.conv1.weight_quant(module.conv1.weight).int().numpy()
     assert any(array.shape == wanted.shape and np.array_equal(array, wanted) for array in stored.values())
+
+
+def test_warnings_reach_python(tmp_path: Path) -> None:
+    """They would be lost without the command line."""
+    module = torch.nn.Sequential(nn.QuantIdentity(), nn.QuantLinear(4, 3, bias=False), nn.QuantReLU(),
+                                 torch.nn.Linear(3, 2)).eval()
+    with pytest.warns(UserWarning, match="the host computes 3") as caught:
+        StdQOpONNXManager.export(module, (1, 4))
+    assert [warning.filename for warning in caught] == [__file__]
+    written = export_network(module, "qdq", tmp_path / "m.onnx", input_shape=(1, 4))
+    assert [str(warning.message) for warning in caught] == list(written.warnings)
+
+
+def test_what_is_no_module_is_named() -> None:
+    with pytest.raises(HwgenError) as caught:
+        FINNManager.export("net.onnx", (1, 4))  # type: ignore[arg-type]
+    assert str(caught.value) == ("bad-argument: model: it is str and no torch.nn.Module. Give the module itself; a file "
+                                 "goes to hwgen.export.export_network.")
