@@ -128,5 +128,5 @@ def test_warnings_reach_python(tmp_path: Path) -> None:
 def test_what_is_no_module_is_named() -> None:
     with pytest.raises(HwgenError) as caught:
         FINNManager.export("net.onnx", (1, 4))  # type: ignore[arg-type]
-    assert str(caught.value) == ("bad-argument: model: it is str and no torch.nn.Module. Give the module itself; a file "
-                                 "goes to hwgen.export.export_network.")
+    assert str(caught.value) == ("bad-argument: model: it is str and no torch.nn.Module. Give the module itself; a "
+                                 "file goes to hwgen.export.export_network.")
