@@ -35,7 +35,7 @@ from hwgen.dpu.states import Broken, Fixed, Host, Pending, State
 from hwgen.dpu.weighted import Convolution, FullyConnected, Transposed, Weighted, transposed_geometry
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Graph, Node, Op
-from hwgen.ir.tensor import Tensor
+from hwgen.ir.tensor import Array, Tensor
 from hwgen.ops import quantized as q
 from hwgen.ops import quantized_layout as moves
 from hwgen.ops import quantized_maps as maps
@@ -389,17 +389,37 @@ def _leaky_relu(reader: Reader, node: Node, op: q.LeakyRelu, states: Sequence[St
 
 
 def _elementwise(reader: Reader, node: Node, op: q.Elementwise, states: Sequence[State]) -> Gate | Pending:
-    """A constant of a gate, or a DPU's correction of an average pool, which the pool has anyway."""
+    """A constant of a gate or of a layer."""
     (state,) = states
     if isinstance(state, Pending):
-        pool = state.layer
-        if isinstance(pool, AveragePool) and not state.behind and op.kind == "mul" and set(
-                op.constant.fractions().ravel()) == {pool.correction}:
-            return Pending(replace(pool, output=node.outputs[0]))
-        raise no_counterpart(node, "it computes with constants before the quantizer", f"{MERGE} Hard sigmoid and hard "
-                             "swish need a quantizer before them too.")
+        return Pending(_with_constant(reader, node, op, state))
     gate = state if isinstance(state, Gate) else Gate.of(node, reader.fixed(node, state))
     return on_gate(node, gate)
+
+
+def _with_constant(reader: Reader, node: Node, op: q.Elementwise, state: Pending) -> Layer:
+    """A bias that is added behind the products, or a DPU's correction of an average pool, which the pool has anyway."""
+    layer, constants = state.layer, op.constant.fractions()
+    if isinstance(layer, AveragePool) and not state.behind and op.kind == "mul" and set(
+            constants.ravel()) == {layer.correction}:
+        return replace(layer, output=node.outputs[0])
+    dimensions = len(reader.graph.values[node.outputs[0]].shape)
+    by_channel = constants.reshape((1,) * (dimensions - constants.ndim) + constants.shape)
+    if isinstance(layer, Weighted) and not state.behind and _plain(layer) and op.kind in ("add", "sub") and len(
+            by_channel) == by_channel.size:
+        return _biased(reader, node, layer, by_channel.ravel() * (1 if op.kind == "add" else -1))
+    raise no_counterpart(node, "it computes with constants before the quantizer",
+                         f"{MERGE} Hard sigmoid and hard swish need a quantizer before them too.")
+
+
+def _biased(reader: Reader, node: Node, layer: Weighted, added: Array) -> Weighted:
+    """A layer with a constant, real (M,) or (1,), as part of its bias: the Add behind a MatMul."""
+    total = np.broadcast_to(added, (layer.shape[0],))
+    if layer.bias is not None and layer.bias_position is not None:
+        total = total + layer.bias.fractions() / Fraction(2) ** layer.bias_position
+    grid = reader.positions[layer.inputs[0]] + layer.weight_position
+    bias, position = bias_of(node, Tensor(total), grid)
+    return replace(layer, output=node.outputs[0], bias=bias, bias_position=position)
 
 
 def _product(reader: Reader, node: Node, op: Product, states: Sequence[State]) -> Gate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -241,6 +242,27 @@ def test_the_position_of_a_bias(bias: list[float], position: int, integers: list
     (layer,) = read(net.build()).layers
     assert isinstance(layer, Weighted) and layer.bias is not None
     assert (layer.bias_position, layer.bias.array.tolist()) == (position, integers)
+
+
+@pytest.mark.parametrize("bias", [None, Tensor(np.array([1, -20, 40]) / 32)])
+def test_a_constant_added_to_the_products_is_a_bias(bias: Tensor | None) -> None:
+    """The Add behind a MatMul or a Conv, one number or one a channel; one a pixel is none."""
+    added, taken = np.array([0.5, -1.0, 0.25]).reshape(3, 1, 1), np.array(0.125)
+    net = Net((2, 3, 4))
+    op = replace(conv(np.random.default_rng(0), 2, 3, Geometry((1, 1))), bias=bias)
+    net.chain([op, q.Elementwise("add", Tensor(added)), q.Elementwise("sub", Tensor(taken)), q.Relu(), int8(1)])
+    graph = net.build()
+    (layer,) = read(graph).layers
+    assert isinstance(layer, Weighted) and layer.bias is not None and layer.bias_position is not None
+    before = np.zeros(3) if bias is None else bias.array
+    assert np.array_equal(layer.bias.array * 2.0**-layer.bias_position, before + added.ravel() - taken)
+    x = np.random.default_rng(0).normal(0, 2, (5, 2, 3, 4)).astype(np.float32)
+    made, wanted = (exact.run(g, {"x": x}) for g in (read(graph).as_graph(), half_up(graph)))
+    assert np.array_equal(made.outputs[graph.outputs[0]], wanted.outputs[graph.outputs[0]])
+    net = Net((2, 3, 4))
+    net.chain([op, q.Elementwise("add", Tensor(np.ones(4))), int8(1)])
+    with pytest.raises(HwgenError, match="dpu-layer: add2: it computes with constants before the quantizer"):
+        read(net.build())
 
 
 def test_a_second_name_of_an_output_is_no_layer() -> None:
