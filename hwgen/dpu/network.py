@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,8 +49,8 @@ class DpuNetwork:
         return [node.name for node in (*self.head, *self.tail)
                 if not (isinstance(node.op, QuantizedOp) and node.op.is_wire(self.imported.values[node.inputs[0]]))]
 
-    @property
-    def positions(self) -> dict[str, int]:
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
         """The fix position of every value."""
         return {**{entry.value: entry.position for entry in self.entries},
                 **{layer.output: layer.position for layer in self.layers}}
