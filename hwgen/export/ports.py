@@ -216,7 +216,54 @@ def _dense(sheet: Sheet, x: str, name: str, weight: Array, bias: Array) -> str:
     return sheet.step("Add", [product, sheet.constant(f"{name}_bias", bias, sheet.real)], name, sheet.real)
 
 
+def _concat(sheet: Sheet, *values: str) -> str:
+    """The last argument is the name."""
+    *parts, name = values
+    return sheet.step("Concat", parts, name, sheet.real, axis=1)
+
+
+def _product(sheet: Sheet, x: str, y: str, name: str) -> str:
+    return sheet.step("Mul", [x, y], name, sheet.real)
+
+
+def _unary(op: str) -> Callable[[Sheet, str, str], str]:
+    return lambda sheet, x, name: sheet.step(op, [x], name, sheet.real)
+
+
+def _softplus(sheet: Sheet, x: str, name: str) -> str:
+    """max(x, 0) + ln(1 + e^-|x|)."""
+    size = sheet.step("Abs", [x], f"{name}_size", sheet.real)
+    power = sheet.step("Exp", [_affine(sheet, size, f"{name}_less", np.array(-1.0), np.array(0.0))], f"{name}_power",
+                       sheet.real)
+    raised = _affine(sheet, power, f"{name}_raised", np.array(1.0), np.array(1.0))
+    rest = sheet.step("Log", [raised], f"{name}_rest", sheet.real)
+    return _join(sheet, _clip(sheet, x, f"{name}_above", 0.0, None), rest, name, 1)
+
+
+def _erf(sheet: Sheet, x: str, name: str) -> str:
+    """In float32, which alone onnxruntime has."""
+    made = sheet.step("Erf", [sheet.cast(x, np.float32)], f"{name}_erf")
+    return sheet.cast(made, sheet.real)
+
+
+def _normal(sheet: Sheet, x: str, name: str) -> str:
+    """(1 + erf(x / sqrt 2)) / 2."""
+    half = np.array(0.5)
+    found = _erf(sheet, _affine(sheet, x, f"{name}_root", half**0.5, np.array(0.0)), name)
+    return _affine(sheet, found, name, half, half)
+
+
+def _gate(sheet: Sheet, x: str, name: str) -> str:
+    """(1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, the polynomial as x (0.044715 x^2 + 1)."""
+    square, root = _product(sheet, x, x, f"{name}_square"), np.array((2 / np.pi)**0.5)
+    factor = _affine(sheet, square, f"{name}_factor", root * 0.044715, root)
+    bent = sheet.step("Tanh", [_product(sheet, x, factor, f"{name}_cubic")], f"{name}_tanh", sheet.real)
+    return _affine(sheet, bent, name, np.array(0.5), np.array(0.5))
+
+
 _STEPS: Mapping[str, Any] = {
     "affine": _affine, "clip": _clip, "leaky_relu": _leaky_relu, "take": _take, "reshape": _reshape, "join": _join,
-    "transpose": _transpose, "softmax": _softmax, "log_softmax": _log_softmax, "top": _top, "dense": _dense}
-"""Host functions that onnxruntime has in float64."""
+    "transpose": _transpose, "softmax": _softmax, "log_softmax": _log_softmax, "top": _top, "dense": _dense,
+    "concat": _concat, "product": _product, "exp": _unary("Exp"), "sigmoid": _unary("Sigmoid"), "tanh": _unary("Tanh"),
+    "softplus": _softplus, "erf": _erf, "normal": _normal, "gate": _gate}
+"""Host functions that onnxruntime has in float64, or float32 is enough for."""

@@ -242,7 +242,9 @@ def _top(script: _Script, node: NodeProto, attributes: Mapping[str, Any]) -> str
 
 _WRITERS: Mapping[str, Callable[[_Script, NodeProto, Mapping[str, Any]], str]] = {
     "Add": _infix("+"), "Sub": _infix("-"), "Mul": _infix("*"), "Div": _infix("/"), "GreaterOrEqual": _infix(">="),
-    "MatMul": _function("matmul"), "Round": _function("round"), "Floor": _function("floor"),
+    "MatMul": _function("matmul"), "Round": _function("round"), "Floor": _function("floor"), "Exp": _function("exp"),
+    "Log": _function("log"), "Abs": _function("abs"), "Erf": _function("erf"), "Tanh": _function("tanh"),
+    "Sigmoid": _function("sigmoid"),
     "Softmax": _along_axis("softmax"), "LogSoftmax": _along_axis("log_softmax"), "Conv": _conv, "MaxPool": _max_pool,
     "QuantizeLinear": _quantize, "DequantizeLinear": _dequantize, "Clip": _clip, "Cast": _cast, "Reshape": _reshape,
     "Transpose": _transpose, "Concat": _concat, "Slice": _slice, "Pad": _pad, "Gather": _gather, "TopK": _top,
