@@ -322,14 +322,43 @@ def counted(sheet: Sheet, node: Node, op: Threshold) -> str:
     """y = low + #(a >= threshold), counted down where the channel descends: a form of any step function."""
     (source,), name, kind = node.inputs, node.outputs[0], sheet.carrier(node.inputs[0])
     levels, dims = op.thresholds.shape[1], len(sheet.value(source).shape)
-    unit = 2 if isinstance(op.type, BipolarType) else 1
     last = sheet.constant(f"{name}_axis", [dims + 1], np.int64)
     spread = sheet.step("Unsqueeze", [sheet.read(source, kind), last], f"{name}_spread", kind)
     rows = op.thresholds.array.reshape(1, -1, *(1,) * (dims - 1), levels)
     above = sheet.step("GreaterOrEqual", [spread, sheet.constant(f"{name}_thresholds", rows, kind)], f"{name}_above")
     codes = sheet.step("ReduceSum", [sheet.step("Cast", [above], f"{name}_ones", to=1), last], f"{name}_codes",
                        keepdims=0)
-    down = op.descending.array
+    return _leveled(sheet, node, op, codes)
+
+
+def searched(sheet: Sheet, node: Node, op: Threshold) -> str:
+    """The same count by bisection: a Gather and a comparison for each of its bits, without an axis of thresholds.
+
+    place: int64 (N, C, ...), where in the channels' rows of thresholds, one behind the other, a count stands.
+    """
+    (source,), name, kind = node.inputs, node.outputs[0], sheet.carrier(node.inputs[0])
+    (channels, levels), a = op.thresholds.shape, sheet.read(source, kind)
+    bits = levels.bit_length()
+    rows = np.full((channels, 1 << bits), np.inf)
+    rows[:, :levels] = op.thresholds.array
+    table = sheet.constant(f"{name}_thresholds", rows.ravel(), kind)
+    first = sheet.per_channel(source, np.arange(channels) << bits, np.int64)
+    start = place = sheet.constant(f"{name}_start", first, np.int64)
+    for step in (1 << bit for bit in reversed(range(bits))):
+        ahead = sheet.step("Add", [place, sheet.constant(f"{name}_ahead", step - 1, np.int64)], f"{name}_tried")
+        bound = sheet.step("Gather", [table, ahead], f"{name}_bound", kind, axis=0)
+        above = sheet.step("GreaterOrEqual", [a, bound], f"{name}_above")
+        by = sheet.constant(f"{name}_step", step, np.int64)
+        moved = sheet.step("Mul", [sheet.step("Cast", [above], f"{name}_ones", to=7), by], f"{name}_moved")
+        place = sheet.step("Add", [place, moved], f"{name}_place")
+    count = sheet.step("Sub", [place, start], f"{name}_count")
+    return _leveled(sheet, node, op, sheet.step("Cast", [count], f"{name}_codes", to=1))
+
+
+def _leveled(sheet: Sheet, node: Node, op: Threshold, codes: str) -> str:
+    """The integers of numbers of thresholds reached, float32 (N, C, ...)."""
+    (source,), name, down = node.inputs, node.outputs[0], op.descending.array
+    unit = 2 if isinstance(op.type, BipolarType) else 1
     sign = sheet.per_channel(source, np.where(down, -unit, unit))
     base = sheet.per_channel(source, np.where(down, op.type.hi, op.type.lo))
     turned = sheet.step("Mul", [codes, sheet.constant(f"{name}_sign", sign)], f"{name}_turned")

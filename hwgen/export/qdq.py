@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from hwgen.export.dialect import Dialect
-from hwgen.export.integer_layers import counted, write_network
+from hwgen.export.integer_layers import counted, searched, write_network
 from hwgen.export.ports import Scale, compared_or_scaled
 from hwgen.export.requantization import Double, Single, double_of, single_of
 from hwgen.export.sheet import Codes, Exported, Sheet
@@ -29,6 +29,8 @@ from hwgen.ops.threshold import Threshold
 
 OPSET = 17
 CODES = 256
+_COUNTED = 16
+"""Most thresholds that are all compared at once: what that makes is as many times as large as the map."""
 
 
 def export(graph: Graph) -> Exported:
@@ -59,12 +61,13 @@ class Qdq(Dialect):
         single = single_of(op, kind) if len(op.thresholds.array) > 1 else None
         double = double_of(op, kind) if single is None else None
         if single is not None:
-            tensor = requantized(sheet, node, single, op.type)
+            form, tensor = "float32", requantized(sheet, node, single, op.type)
         elif double is not None:
-            tensor = in_float64(sheet, node, double, op.type)
+            form, tensor = "float64", in_float64(sheet, node, double, op.type)
         else:
-            tensor = quantized(sheet, node.outputs[0], counted(sheet, node, op), 1.0, op.type)
-        sheet.forms[node.name] = "float32" if single is not None else "float64" if double is not None else "comparisons"
+            form, count = ("comparisons", counted) if op.thresholds.shape[1] <= _COUNTED else ("search", searched)
+            tensor = quantized(sheet, node.outputs[0], count(sheet, node, op), 1.0, op.type)
+        sheet.forms[node.name] = form
         sheet.define(node.outputs[0], tensor)
 
 

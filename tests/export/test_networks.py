@@ -40,7 +40,7 @@ QDQ = {
     "act_gelu": {"scale": 1, "comparisons": 2}, "cnn_asym_wu8_au8": {"scale": 1, "float32": 1, "float64": 1},
     "cnn_w1a1_tud": {"scale": 1, "float32": 3}, "concat_unequal": {"scale": 1, "float32": 4, "comparisons": 1},
     "conv1d_w4a4": {"scale": 1, "float32": 2}, "dwsep_k5s2": {"scale": 1, "float32": 5},
-    "tconv_autoenc_w4a4": {"scale": 1, "float32": 3, "comparisons": 1},
+    "tconv_autoenc_w4a4": {"scale": 1, "float32": 3, "search": 1},
     "mlp_bipolar_w1a1_const": {"comparisons": 1, "float32": 2}}
 """What computes the layers: the certificate finds float32 constants for 4-bit and power-of-two networks."""
 QOP = {

@@ -59,7 +59,7 @@ FORMS = {
     "cnn_asym_wu8_au8": {"scale": 1, "float32": 1, "float64": 1},
     "cnn_w1a1_tud": {"scale": 1, CONV_RELU: 2, LINEAR_RELU: 1},
     "concat_unequal": {"scale": 1, CONV_RELU: 4, "comparisons": 1}, "conv1d_w4a4": {"scale": 1, CONV_RELU: 2},
-    "dwsep_k5s2": {"scale": 1, CONV_RELU: 5}, "tconv_autoenc_w4a4": {"scale": 1, CONV_RELU: 3, "comparisons": 1},
+    "dwsep_k5s2": {"scale": 1, CONV_RELU: 5}, "tconv_autoenc_w4a4": {"scale": 1, CONV_RELU: 3, "search": 1},
     "mlp_bipolar_w1a1_const": {"comparisons": 1, LINEAR: 2}}
 """What computes the layers: 8 bits with scales that are no powers of two have no float32 constants in any runtime."""
 QNNPACK_DIFFERS = {"cnn_perch_w4a4", "mlp_bn_w4a4", "resblock_w4a4", "mobblock_w4a4", "concat_unequal", "conv1d_w4a4",

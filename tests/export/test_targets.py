@@ -30,7 +30,7 @@ from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import REAL, full_range
 from hwgen.model import IntegerModel
 from hwgen.ops.integer import IntegerOp
-from hwgen.ops.quantized import Dense, Elementwise, Softmax
+from hwgen.ops.quantized import Dense, Elementwise, LeakyRelu, Softmax
 from hwgen.ops.quantized_maps import Conv
 from hwgen.passes.pipeline import integers_of
 from tests.conftest import ROOT, need_package
@@ -286,7 +286,11 @@ WIDE_NETWORKS = {
         Geometry((3, 3), pads=(1, 1, 1, 1)), Tensor(np.random.default_rng(0).integers(-3000, 3001, (4, 2, 3, 3))),
         Tensor(np.float64(0.125)), Tensor(0.0)), quant(3.0, full_range(12, True))),
     "one channel": lambda: chain((7,), NARROW, dense(1, 7), quant(0.7, full_range(3, True)), dense(2, 1)),
-    "elements": lambda: chain((2,), Elementwise("mul", Tensor(np.array([1.0, -2.0]))), NARROW, dense(3, 2))}
+    "elements": lambda: chain((2,), Elementwise("mul", Tensor(np.array([1.0, -2.0]))), NARROW, dense(3, 2)),
+    "search": lambda: chain((2, 5, 5), NARROW, Conv(
+        Geometry((2, 3)), Tensor(np.random.default_rng(0).integers(-90, 91, (4, 2, 2, 3))), Tensor(np.float64(0.125)),
+        Tensor(0.0)), Elementwise("mul", Tensor(np.array([1.0, -1.0, 0.3, -2.5]).reshape(4, 1, 1))),
+        LeakyRelu(Tensor(np.float64(0.1))), quant(0.3, full_range(8, True)))}
 
 
 @pytest.mark.parametrize("name", WIDE_NETWORKS)
@@ -298,7 +302,8 @@ def test_wide_and_odd_networks_in_qdq(name: str, seed: int) -> None:
     for optimised in (True, False):
         assert differences(graph, exported, inputs, partial(engines.onnxruntime, optimised=optimised)) == {}
     kinds = {node.op_type for node in exported.model.graph.node}
-    assert (name == "digits") == ("Conv" in kinds)
+    assert (name in ("digits", "search")) == ("Conv" in kinds)
+    assert (name in ("digits", "search")) == ("search" in exported.forms.values())
 
 
 def test_values_behind_a_softmax_may_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
