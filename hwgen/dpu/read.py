@@ -245,8 +245,9 @@ def _again(reader: Reader, node: Node, state: Fixed, position: int) -> Fixed:
     """A quantizer of numbers that are already at its position changes nothing."""
     if position != reader.positions[state.value]:
         concatenated = any(isinstance(layer, Concat) and layer.output == state.value for layer in reader.layers)
-        raise HwgenError("dpu-quantizer", node.name, "it rounds numbers again that another quantizer has rounded to "
-                         "another scale", "Give what is concatenated the scale of the concatenation." if concatenated else
+        raise HwgenError("dpu-quantizer", node.name,
+                         "it rounds numbers again that another quantizer has rounded to another scale",
+                         "Give what is concatenated the scale of the concatenation." if concatenated else
                          "Quantize each layer's output once.")
     return reader.alias(node, state)
 
