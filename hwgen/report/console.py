@@ -57,9 +57,10 @@ class Console:
         if not self.terminal or self.quiet:
             yield lambda n: None
             return
+        from rich.console import Console as Rich
         from rich.progress import Progress
 
-        with Progress(transient=True) as bar:
+        with Progress(console=Rich(file=self.out), transient=True) as bar:
             task = bar.add_task(text, total=total)
             yield lambda n: bar.advance(task, n)
 

@@ -100,3 +100,18 @@ def test_an_error_is_place_cause_and_way_out() -> None:
     out = io.StringIO()
     Console(out, out).error(HwgenError("a-code", "node x", "it is wrong", "Mend it."))
     assert out.getvalue() == "error[a-code]: node x: it is wrong\nhelp: Mend it.\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_goes_where_the_lines_go(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not into the table of compare, whose lines go to the standard error."""
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    err = Terminal()
+    with Console(err).progress("running", 2) as advance:
+        advance(2)
+    assert "running" in err.getvalue() and capsys.readouterr().out == ""

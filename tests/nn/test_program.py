@@ -150,6 +150,16 @@ def test_a_checkpoint_is_never_code(program: Path, tmp_path: Path, capsys: pytes
     assert not target.exists()
 
 
+def test_bytes_that_are_no_checkpoint(program: Path, tmp_path: Path, seed: int,
+                                      capsys: pytest.CaptureFixture[str]) -> None:
+    """torch's unpickler has an exception of its own for none of them."""
+    junk = np.random.default_rng(seed).bytes
+    for data in (b"hello\n", b"", b"\x80\x02", b"PK\x03\x04", *(junk(size) for size in range(1, 40))):
+        (tmp_path / "w.pt").write_bytes(data)
+        text = failing(words("build", "mynet.py:shaped", tmp_path, "--weights", f"{tmp_path}/w.pt"), capsys)
+        assert text.startswith(f"error[bad-weights]: {tmp_path}/w.pt: it cannot be read as a state dict ("), data
+
+
 def test_weights_of_an_onnx_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = words("build", "digits_mlp.onnx", ROOT / "examples", "--weights", "w.pt")
     assert "error[weights]: w.pt: --weights belongs to a network in a Python file" in failing(arguments, capsys)
