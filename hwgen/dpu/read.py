@@ -109,10 +109,7 @@ class Reader:
         if node.outputs[0] not in self.quantized and all(isinstance(s, Fixed) for s in states) and _is_hosts(node.op):
             return self._on_host(node, states)
         if all(isinstance(state, Host) for state in states):
-            if isinstance(node.op, q.Quant):
-                return self._entry(node, node.op)
-            self.head.append(node)
-            return Host()
+            return self._before(node, states[0])
         if isinstance(states[0], Fixed) and isinstance(node.op, q.QuantizedOp) and node.op.is_wire(
                 self.graph.values[node.inputs[0]]):
             return self.alias(node, states[0])
@@ -120,6 +117,17 @@ class Reader:
         if handler is None:
             raise _absent(node)
         return handler(self, node, node.op, states)
+
+    def _before(self, node: Node, state: State) -> Host | Fixed:
+        """The first quantizer, or the host's node before it. HwgenError: "dpu-quantizer" for a layer there."""
+        if isinstance(node.op, q.Quant):
+            return self._entry(node, node.op)
+        if isinstance(node.op, WeightedOp):
+            self.fixed(node, state)
+        if _quantizes(node.op):
+            raise _absent(node)
+        self.head.append(node)
+        return Host()
 
     def _on_host(self, node: Node, states: Sequence[State]) -> Host:
         for state, name in zip(states, node.inputs, strict=True):

@@ -147,7 +147,14 @@ def test_refusals_of_maps(name: str) -> None:
 
 
 def test_an_input_without_quantizer() -> None:
-    assert refused(lambda net: net.chain([dense(RNG, 2, 2), int8(3)]), (2,), None).startswith(
+    """A layer there is not left to the host, and thresholds are no quantizer of a DPU."""
+    text = ("its input is not quantized. Put a quantizer on the network's input. " + FIXED_POINT)
+    assert refused(lambda net: net.chain([dense(RNG, 2, 2), int8(3), dense(RNG, 2, 2), int8(3)]), (2,), None) == (
+        f"dpu-quantizer: dense0: {text}")
+    thresholds = q.MultiThreshold(Tensor(np.zeros((1, 1))), Tensor(1.0), Tensor(0.0), IntType(0, 1))
+    assert refused(lambda net: net.chain([thresholds, dense(RNG, 2, 2), int8(3)]), (2,), None).startswith(
+        "dpu-layer: multithreshold0: a DPU has no MultiThreshold. ")
+    assert refused(lambda net: net.chain([q.Relu(), int8(3)]), (2,), None).startswith(
         "dpu-layer: net: it has no layer that a DPU computes")
 
 
