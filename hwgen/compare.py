@@ -13,8 +13,8 @@ import numpy as np
 
 from hwgen.errors import HwgenError, did_you_mean
 from hwgen.export import engines
-from hwgen.export.targets import TARGETS
-from hwgen.export.written import ExportOptions, Written
+from hwgen.export.targets import TARGETS, ExportTarget
+from hwgen.export.written import ExportOptions, Results, Written
 from hwgen.frontend import ImportOptions
 from hwgen.host import OutputPort
 from hwgen.ir.graph import Graph
@@ -22,7 +22,7 @@ from hwgen.ir.tensor import Array
 from hwgen.model import IntegerModel
 from hwgen.passes.pipeline import TO_INTEGERS, lower
 from hwgen.report.console import Console, count
-from hwgen.run import executed, simulated
+from hwgen.run import BATCH, executed, simulated
 from hwgen.source import load_network
 from hwgen.target import Target, resolve
 from hwgen.vectors import as_singles, load_inputs
@@ -78,7 +78,7 @@ def compare(options: CompareOptions, console: Console) -> list[Difference]:
     runs: dict[str, Callable[[], Mapping[str, Array]]] = {
         INTEGER: lambda: model.decode(executed(model, inputs, console, every=False)),
         RTL: lambda: model.decode(simulated(options.target, graph, model, inputs, console)),
-        **{name: partial(made.run, inputs) for name, made in written.items()}}
+        **{name: partial(outputs, TARGETS[name], made, inputs, console) for name, made in written.items()}}
     frames = len(next(iter(inputs.values())))
     results = {name: _timed(name, runs[name], frames, console) for name in names}
     return [difference(model.output_ports, (a, results[a]), (b, results[b])) for a, b in combinations(names, 2)]
@@ -103,6 +103,17 @@ def _written(names: Sequence[str], quantized: Graph, console: Console) -> dict[s
         for warning in export.warnings:
             console.warning(f"{name}: {warning}")
     return made
+
+
+def outputs(target: ExportTarget, written: Written, inputs: Mapping[str, Array], console: Console) -> Results:
+    """(frames, *shape) by name, by the target's own runtime: in parts, so that memory does not grow with the frames."""
+    frames = len(next(iter(inputs.values())))
+    step, parts = frames if target.at_once else BATCH, []
+    with console.progress(f"running {target.name}", frames) as advance:
+        for first in range(0, frames, step):
+            parts.append(written.run({name: array[first : first + step] for name, array in inputs.items()}))
+            advance(min(step, frames - first))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _timed(name: str, run: Callable[[], Mapping[str, Array]], frames: int, console: Console) -> Mapping[str, Array]:

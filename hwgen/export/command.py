@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hwgen.compare import difference
+from hwgen.compare import difference, outputs
 from hwgen.errors import Exit
 from hwgen.export import engines
 from hwgen.export.targets import (
@@ -24,6 +24,7 @@ from hwgen.model import IntegerModel
 from hwgen.passes.pipeline import integers_of
 from hwgen.report.console import Console, count
 from hwgen.report.tables import table
+from hwgen.run import executed
 from hwgen.source import load_network
 from hwgen.vectors import as_singles, load_inputs, random_inputs
 
@@ -104,7 +105,8 @@ class _Trial:
     def compared(self, written: Written, target: ExportTarget, console: Console) -> Exit:
         """Run it and compare its outputs with the integer model's; a DPU rounds in its own way, which is no failure."""
         engines.require(target.runs, target.name)
-        expected, found = self.model.predict(self.inputs), written.run(self.inputs)
+        expected = self.model.decode(executed(self.model, self.inputs, console, every=False))
+        found = outputs(target, written, self.inputs, console)
         row = difference(self.model.output_ports, ("integer", expected), (target.name, found))
         console.stage("Compared", f"with the integer model in {count(row.frames, 'frame')}: argmax equal in "
                       f"{row.agreed:,}, {row.mismatched:,} of {count(row.values, 'value')} differ, "

@@ -33,7 +33,7 @@ class ExportTarget:
     """name; what reads it; runs: the Python distributions that execute it here; write(quantized graph, options).
 
     suffix: of the file, "" for a folder. exact: whether its integers are the integer model's. configured: whether what
-    is written depends on the options' arch and inputs.
+    is written depends on the options' arch and inputs. at_once: whether every call of its runtime compiles the network.
     """
 
     name: str
@@ -43,6 +43,7 @@ class ExportTarget:
     suffix: str = ".onnx"
     exact: bool = True
     configured: bool = False
+    at_once: bool = False
 
     @property
     def versions(self) -> dict[str, str | None]:
@@ -58,7 +59,8 @@ TARGETS: Mapping[str, ExportTarget] = {target.name: target for target in (
     ExportTarget("qop", "onnxruntime", ("onnxruntime",),
                  lambda graph, options: onnx_files.for_onnxruntime(qop.export(integers_of(graph)))),
     ExportTarget("pytorch", "PyTorch", ("torch",), lambda graph, options: pytorch.written(integers_of(graph)), ".pt"),
-    ExportTarget("tvm", "TVM", ("apache-tvm",), lambda graph, options: tvm.written(qdq.export(integers_of(graph))), ""),
+    ExportTarget("tvm", "TVM", ("apache-tvm",), lambda graph, options: tvm.written(qdq.export(integers_of(graph))), "",
+                 at_once=True),
     ExportTarget("finn", "FINN", ("qonnx",),
                  lambda graph, options: onnx_files.for_qonnx(finn.export(integers_of(graph)))),
     ExportTarget("dpu", "Vitis AI and PyXIR", (), dpu.write, "", exact=False, configured=True))}

@@ -167,6 +167,28 @@ def test_compare_prints_one_row_a_pair(tmp_path: Path, capsys: pytest.CaptureFix
     assert all("20 of 20" in row and "0 of 200" in row for row in rows)
 
 
+def test_frames_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Memory does not grow with them; TVM, which compiles at every call, gets them at once."""
+    need_package("onnxruntime")
+    calls: list[int] = []
+    right = engines.onnxruntime
+
+    def counting(model: Any, inputs: Any) -> dict[str, np.ndarray]:
+        calls.append(len(inputs["input"]))
+        return right(model, inputs)
+
+    monkeypatch.setattr(engines, "onnxruntime", counting)
+    monkeypatch.setattr("hwgen.compare.BATCH", 8)
+    few = tmp_path / "x.npy"
+    np.save(few, np.load(IMAGES)[:20])
+    assert run(["compare", DIGITS, "--input", str(few)]) == 0
+    assert "20 of 20      0 of 200" in capsys.readouterr().out
+    assert run(["export", DIGITS, "--to", "qop", "--run", "--input", str(few), "--out", str(tmp_path / "m.onnx")]) == 0
+    assert "argmax equal in 20, 0 of 200 values differ" in capsys.readouterr().out
+    assert calls == [8, 8, 4] * 2
+    assert [name for name, target in TARGETS.items() if target.at_once] == ["tvm"]
+
+
 def test_compare_with_the_simulated_rtl(verilator: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = tmp_path / "x.npy"
     np.save(few, np.load(IMAGES)[:20])
