@@ -19,12 +19,17 @@ MODULES = {"apache-tvm": "tvm"}
 
 
 def need(package: str, target: str) -> Any:
-    """The module. HwgenError: "no-package" (exit code 3)."""
+    """The module. HwgenError: "no-package" (exit code 3), also where it is there and does not work."""
+    top = package.split(".")[0]
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        top = package.split(".")[0]
-        raise missing(top, target, top) from error
+        absent = (error.name or top).split(".")[0]
+        raise missing(absent, target, absent) from error
+    except (ImportError, OSError) as error:  # OSError: a library that it loads
+        raise HwgenError("no-package", target, f"the package {top} cannot be imported: {' '.join(str(error).split())}",
+                         f"Install it again: pip install --force-reinstall {top}.",
+                         exit_code=Exit.STAGE_UNAVAILABLE) from error
 
 
 def require(distributions: Iterable[str], target: str) -> None:

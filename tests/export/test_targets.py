@@ -167,7 +167,8 @@ def test_compare_prints_one_row_a_pair(tmp_path: Path, capsys: pytest.CaptureFix
     assert all("20 of 20" in row and "0 of 200" in row for row in rows)
 
 
-def test_frames_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_frames_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                            capsys: pytest.CaptureFixture[str]) -> None:
     """Memory does not grow with them; TVM, which compiles at every call, gets them at once."""
     need_package("onnxruntime")
     calls: list[int] = []
@@ -226,7 +227,7 @@ def test_compare_finds_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_missing_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
-        raise ModuleNotFoundError(name)
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(HwgenError) as caught:
@@ -234,6 +235,21 @@ def test_a_missing_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == ("no-package: qdq: running it needs the package onnxruntime. "
                                  "Install it: pip install onnxruntime.")
     assert caught.value.exit_code is Exit.STAGE_UNAVAILABLE
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("import flatpack.sub", "running it needs the package flatpack. Install it: pip install flatpack."),
+    ("raise ImportError('libx.so: cannot\\nopen')", "the package broken cannot be imported: libx.so: cannot open. "
+                                                   "Install it again: pip install --force-reinstall broken."),
+    ("raise OSError('libx.so')", "the package broken cannot be imported: libx.so. Install it again: pip install "
+                                 "--force-reinstall broken.")])
+def test_a_runtime_that_is_there_and_does_not_work(text: str, words: str, tmp_path: Path,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(HwgenError) as caught:
+        engines.need("broken", "qdq")
+    assert str(caught.value) == f"no-package: qdq: {words}"
 
 
 @pytest.mark.parametrize(("target", "package", "distribution"), [
