@@ -58,6 +58,11 @@ class Architecture:
         """Peak operations a cycle, a multiplication and an addition being two."""
         return 2 * self.pixels * self.channels_in * self.channels_out
 
+    @property
+    def depthwise_leaky(self) -> bool:
+        """Whether a LeakyRelu may belong to a depthwise convolution: bit 29."""
+        return bool(self.fingerprint >> 29 & 1)
+
 
 def _named(size: int, code: int) -> Architecture:
     pixels, channels_in, channels_out = _PARALLEL[code]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from hwgen.dpu.arch import Architecture, architecture
+from hwgen.dpu.arithmetic import Activation
 from hwgen.dpu.flips import Flips, flips
+from hwgen.dpu.layers import Layer
 from hwgen.dpu.limits import Adjustment, fitted
 from hwgen.dpu.network import DpuNetwork
 from hwgen.dpu.read import read
-from hwgen.dpu.weighted import Weighted
+from hwgen.dpu.weighted import Filter, Weighted
 from hwgen.errors import Exit, HwgenError
 from hwgen.export.dpu_files import files
 from hwgen.export.written import ExportOptions, Written
@@ -44,7 +46,7 @@ def write(graph: Graph, options: ExportOptions) -> Written:
     facts = {**_facts(arch, adjustments, found, bool(options.inputs)), "host": host}
     notes = [_summary(found, inputs, options), *([f"left to the host: {', '.join(host)}"] if host else [])]
     return Written(files(network, arch, first), model.predict, forms(network, found), facts, notes,
-                   [*map(str, adjustments), *cautions(network)])
+                   [*map(str, adjustments), *cautions(network, arch)])
 
 
 def frames(model: IntegerModel, options: ExportOptions) -> dict[str, Array]:
@@ -89,20 +91,24 @@ def forms(network: DpuNetwork, found: tuple[Flips, ...]) -> dict[str, str]:
     return made
 
 
-def cautions(network: DpuNetwork) -> list[str]:
-    """Layers of which Vitis AI's own simulators and documents do not say the same."""
-    found = []
-    for layer in network.layers:
-        shifts = network.shifts(layer)
-        places = -shifts.get("shift_bias", 0)
-        if places > 0 and isinstance(layer, Weighted) and layer.bias is not None and np.any(
-                layer.bias.array % (1 << places)):
-            found.append(f"{layer.name}: shift_bias {-places} drops bits of the bias; the runner of Vitis AI 3.5 keeps "
-                         "one more")
-        if shifts.get("shift_read", 0) > GUARD_BITS:
-            found.append(f"{layer.name}: shift_read {shifts['shift_read']}: the runner of Vitis AI 3.5 cuts what lies "
-                         f"{GUARD_BITS} bits below the coarser input, here the sum is exact")
-    return found
+def cautions(network: DpuNetwork, arch: Architecture) -> list[str]:
+    """Layers that Vitis AI's own simulators, documents and compiler may not compute alike."""
+    return [f"{layer.name}: {text}" for layer in network.layers for text in _doubts(network, layer, arch)]
+
+
+def _doubts(network: DpuNetwork, layer: Layer, arch: Architecture) -> Iterator[str]:
+    shifts = network.shifts(layer)
+    places = -shifts.get("shift_bias", 0)
+    if places > 0 and isinstance(layer, Weighted) and layer.bias is not None and np.any(
+            layer.bias.array % (1 << places)):
+        yield f"shift_bias {-places} drops bits of the bias; the runner of Vitis AI 3.5 keeps one more"
+    if shifts.get("shift_read", 0) > GUARD_BITS:
+        yield (f"shift_read {shifts['shift_read']}: the runner of Vitis AI 3.5 cuts what lies {GUARD_BITS} bits below "
+               "the coarser input, here the sum is exact")
+    if isinstance(layer, Filter) and layer.depthwise and not arch.depthwise_leaky and (
+            layer.activation is Activation.LEAKY_RELU):
+        yield (f"the fingerprint of {arch.name} has no LeakyRelu in depthwise convolutions: the compiler may leave it "
+               "to the processor")
 
 
 def _facts(arch: Architecture, adjustments: tuple[Adjustment, ...], found: tuple[Flips, ...],

@@ -11,13 +11,15 @@ import pytest
 
 from hwgen.cli import run
 from hwgen.dpu import arithmetic
+from hwgen.dpu.arch import ARCHITECTURES
 from hwgen.errors import Exit, HwgenError
+from hwgen.exact.convolution import Geometry
 from hwgen.export import dpu
 from hwgen.export.written import ExportOptions
 from hwgen.ir.tensor import Tensor
 from hwgen.ops import quantized as q
 from hwgen.ops import quantized_maps as maps
-from tests.dpu.networks import Net, dense, int8, random_net
+from tests.dpu.networks import Net, conv, dense, int8, random_net
 
 RNG = np.random.default_rng(0)
 
@@ -101,6 +103,18 @@ def test_what_is_moved_and_what_documents_differ_on_is_said() -> None:
     assert "in 16 random frames" in written.notes[0]
     assert written.facts["adjustments"] == [{"layer": "dense1", "what": "output", "before": 9, "after": 6,
                                              "rule": "shift_cut 0 to 16"}]
+
+
+def test_what_the_fingerprint_does_not_fuse_is_said() -> None:
+    """Bit 28 is LeakyRelu in convolutions, bit 29 in depthwise ones, which no named architecture has."""
+    net = Net((2, 3, 3))
+    net.chain([conv(RNG, 2, 2, Geometry((1, 1))), q.LeakyRelu(Tensor(0.1)), int8(3)])
+    net.chain([conv(RNG, 2, 2, Geometry((1, 1)), groups=2), q.LeakyRelu(Tensor(0.1)), int8(3)])
+    assert dpu.write(net.build(), ExportOptions()).warnings == [
+        "conv4: the fingerprint of DPUCZDX8G_ISA1_B4096 has no LeakyRelu in depthwise convolutions: the compiler may "
+        "leave it to the processor"]
+    assert not any(arch.depthwise_leaky for arch in ARCHITECTURES.values())
+    assert all(arch.fingerprint >> 28 & 1 for arch in ARCHITECTURES.values())
 
 
 def test_what_is_left_to_the_host_is_said() -> None:
