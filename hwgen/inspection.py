@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ Pass = tuple[str, str]
 
 def load_passes(source: Path, imports: ImportOptions) -> list[Pass]:
     """The texts in ir/ of a build directory; for a model, those of the passes that need no board."""
-    if source.is_dir():
+    if os.path.isdir(source):  # no exception where a folder may not be entered: reading tells it
         files = sorted((source / "ir").glob("[0-9][0-9]-*.txt"))
         if not files:
             raise HwgenError("not-a-build", str(source), "the folder has no ir/ of hwgen",

@@ -49,8 +49,9 @@ def _load(path: Path, port: InputPort) -> Array:
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        absent = isinstance(error, FileNotFoundError)
-        cause = "there is no such file" if absent else "this is not a .npy array of numbers"
+        absent, unreadable = isinstance(error, FileNotFoundError), isinstance(error, OSError) and error.strerror
+        cause = "there is no such file" if absent else (
+            f"it cannot be read ({unreadable})" if unreadable else "this is not a .npy array of numbers")
         raise HwgenError("input-file", str(path), cause, "Write the inputs with numpy.save, batch first.") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
         found = array.dtype if isinstance(array, np.ndarray) else "an .npz archive"

@@ -37,6 +37,14 @@ def read(path: Path) -> ModelProto:
 
 def file_bytes(path: Path) -> bytes:
     """The file's content, at most MAX_BYTES."""
+    try:
+        return _bytes_of(path)
+    except OSError as error:
+        raise HwgenError("file-unreadable", str(path), f"the file cannot be read ({error.strerror})",
+                         "Check its name, and the permissions of the file and its folders.") from error
+
+
+def _bytes_of(path: Path) -> bytes:
     if not path.exists():
         raise HwgenError("file-not-found", str(path), "there is no such file", "Give the path of an ONNX file.")
     if not path.is_file():
@@ -45,11 +53,7 @@ def file_bytes(path: Path) -> bytes:
     if size > MAX_BYTES:
         raise HwgenError("file-too-large", str(path), f"{size} bytes are more than the limit of {MAX_BYTES}",
                          "Networks of this size do not fit on chip; choose a smaller one.")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise HwgenError("file-unreadable", str(path), f"the file cannot be read ({error.strerror})",
-                         "Check the file's permissions.") from error
+    return path.read_bytes()
 
 
 def parse(path: Path, data: bytes) -> ModelProto:

@@ -46,7 +46,11 @@ def import_module(model: nn.Module, options: ImportOptions, name: str = "") -> I
 
 def made_by(path: Path, function: str) -> nn.Module:
     """What a function of a Python file returns, called without arguments. It sees the file's folder on its path."""
-    spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
+    try:
+        spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
+    except OSError as error:
+        raise HwgenError("bad-program", str(path), f"it cannot be read ({error.strerror})",
+                         "Check its name, and the permissions of its folder.") from error
     if spec is None or spec.loader is None:
         raise HwgenError("bad-program", str(path), "there is no such Python file", "Write FILE.py:FUNCTION.")
     program = importlib.util.module_from_spec(spec)

@@ -105,6 +105,19 @@ def test_a_bug_of_ours_is_a_short_message(tmp_path: Path, capsys: pytest.Capture
         run([*words, "--debug"])
 
 
+@pytest.mark.parametrize(("words", "code"), [
+    (["export", "{}", "--to", "qdq"], "file-unreadable"), (["inspect", "{}"], "file-unreadable"),
+    (["build", "{}", "--board", "pynq"], "file-unreadable"), (["export", "{}.py:f", "--to", "qdq"], "bad-program"),
+    (["compare", str(DIGITS), "--input", "{}"], "input-file"),
+    (["export", str(DIGITS), "--to", "qdq", "--out", "{}"], "output-file"),
+    (["export", str(DIGITS), "--to", "tvm", "--out", "{}"], "output-folder")])
+def test_what_the_system_refuses_is_said(words: list[str], code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Even that a file exists: here of a name too long, as in a folder that may not be entered."""
+    name = "n" * 300
+    text = failing([word.replace("{}", name) for word in words], capsys)
+    assert text.startswith(f"error[{code}]: {name}") and "File name too long" in text
+
+
 def process(*words: str | bytes, shell: str = "", **variables: str) -> subprocess.CompletedProcess[bytes]:
     """The command as a process of its own; shell: what follows it, a redirection or a pipe."""
     line = f'"$@" {shell}; exit ${{PIPESTATUS[0]}}'

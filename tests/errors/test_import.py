@@ -93,7 +93,8 @@ def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
     assert str(refusal(lambda: load(path))) == (
-        f"file-unreadable: {path}: the file cannot be read (Permission denied). Check the file's permissions.")
+        f"file-unreadable: {path}: the file cannot be read (Permission denied). Check its name, and the "
+        "permissions of the file and its folders.")
 
 
 def external(location: str, **entries: str) -> ModelProto:
