@@ -13,7 +13,7 @@ import numpy as np
 from hwgen.dpu.arithmetic import GATE_POSITION, INT8, SIXTH, Activation
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Node
-from hwgen.ops.quantized import Clip, Elementwise, Quant
+from hwgen.ops.quantized import Clip, Elementwise, Quant, Relu
 
 SIXTHS = (Fraction(1, 6), Fraction(SIXTH[0], 1 << SIXTH[1]))
 """What a model and what a DPU has for 1/6."""
@@ -43,6 +43,11 @@ class Gate:
         """x itself."""
         return cls(node.name, source)
 
+    @property
+    def is_multiple(self) -> bool:
+        """Whether it is x times a positive number."""
+        return self.offset == 0 and self.low is None and self.high is None and self.scale > 0 and not self.times
+
     def activation(self, node: Node) -> Activation:
         """Which function it is. HwgenError: "dpu-layer" where a DPU has none such."""
         if not any(self._is_gate(sixth) for sixth in SIXTHS) or (self.rounded and not self.times):
@@ -59,32 +64,54 @@ def rounded_gate(node: Node, op: Quant, gate: Gate) -> Gate:
     """Behind the quantizer inside a DPU's hard swish. HwgenError: "dpu-layer" for another one."""
     if gate.times or gate.rounded or op.type != INT8 or np.any(op.zero_point.array != 0) or np.any(
             op.scale.array != 2.0**-GATE_POSITION):
-        raise HwgenError("dpu-layer", node.name, "a DPU has no such function of one value", ADVICE)
+        raise _no_function(node)
     return replace(gate, rounded=True, name=node.name)
 
 
 def on_gate(node: Node, gate: Gate) -> Gate:
-    """The function after one more clip or constant."""
-    op = node.op
-    named = replace(gate, name=node.name)
-    if isinstance(op, Clip):
-        return _clipped(node, named, op)
-    assert isinstance(op, Elementwise)
+    """The function after one more clip, ReLU or constant."""
+    op, named = node.op, replace(gate, name=node.name)
+    if isinstance(op, Relu | Clip) and not (gate.times or gate.rounded):
+        return _clipped(named, *((0.0, None) if isinstance(op, Relu) else (op.low, op.high)))
+    if isinstance(op, Elementwise) and not gate.rounded:
+        return _with_constant(node, named, op)
+    raise _no_function(node)
+
+
+def product(node: Node, one: Gate, other: Gate) -> Gate:
+    """Of a gate and a multiple of the value that it is of. HwgenError: "dpu-layer"."""
+    for gate, line in ((one, other), (other, one)):
+        if gate.low is not None and gate.source == line.source and not gate.times and line.is_multiple and (
+                line.scale == 1 or not gate.rounded):
+            return replace(_scaled(gate, line.scale), times=True, name=node.name)
+    raise HwgenError("dpu-layer", node.name, "a DPU multiplies a value by its own hard sigmoid only", "Use hard swish.")
+
+
+def _no_function(node: Node) -> HwgenError:
+    return HwgenError("dpu-layer", node.name, "a DPU has no such function of one value", ADVICE)
+
+
+def _with_constant(node: Node, gate: Gate, op: Elementwise) -> Gate:
     constants = set(op.constant.fractions().ravel().tolist())
     if len(constants) != 1:
         raise HwgenError("dpu-layer", node.name, "its constants differ from channel to channel", ADVICE)
     (c,) = constants
     if op.kind in ("add", "sub") and not gate.times:
-        return _moved(named, c if op.kind == "add" else -c)
+        return _moved(gate, c if op.kind == "add" else -c)
     if op.kind in ("mul", "div") and c > 0:
-        return _scaled(named, c if op.kind == "mul" else 1 / c)
-    raise HwgenError("dpu-layer", node.name, "a DPU has no such function of one value", ADVICE)
+        return _scaled(gate, c if op.kind == "mul" else 1 / c)
+    raise _no_function(node)
 
 
-def _clipped(node: Node, gate: Gate, op: Clip) -> Gate:
-    if gate.times or gate.low is not None or gate.high is not None or op.low is None or op.high is None:
-        raise HwgenError("dpu-layer", node.name, "a DPU has no such function of one value", ADVICE)
-    return replace(gate, low=Fraction(op.low), high=Fraction(op.high))
+def _clipped(gate: Gate, low: float | None, high: float | None) -> Gate:
+    """Both ends, where there are some, are clipped too."""
+    def within(end: Fraction | None, otherwise: float | None) -> Fraction | None:
+        if end is None:
+            return None if otherwise is None else Fraction(otherwise)
+        end = end if low is None else max(end, Fraction(low))
+        return end if high is None else min(end, Fraction(high))
+
+    return replace(gate, low=within(gate.low, low), high=within(gate.high, high))
 
 
 def _moved(gate: Gate, c: Fraction) -> Gate:

@@ -15,7 +15,7 @@ import numpy as np
 
 from hwgen.dpu.arithmetic import LEAKY_SLOPE, Activation
 from hwgen.dpu.fixed_point import FIXED_POINT, WeightedOp, bias_of, position_of, weight_position
-from hwgen.dpu.gates import Gate, on_gate, rounded_gate
+from hwgen.dpu.gates import Gate, on_gate, product, rounded_gate
 from hwgen.dpu.layers import (
     AveragePool,
     Border,
@@ -361,14 +361,18 @@ def _concat(reader: Reader, node: Node, op: maps.Concat, states: Sequence[State]
 
 
 def _relu(reader: Reader, node: Node, op: q.Relu, states: Sequence[State]) -> State:
-    return _rectified(reader, node, states[0], Activation.RELU)
+    (state,) = states
+    return on_gate(node, state) if isinstance(state, Gate) else _rectified(reader, node, state, Activation.RELU)
 
 
 def _clip(reader: Reader, node: Node, op: q.Clip, states: Sequence[State]) -> State:
-    if isinstance(states[0], Gate):
-        return on_gate(node, states[0])
+    (state,) = states
+    if isinstance(state, Gate):
+        return on_gate(node, state)
+    if isinstance(state, Fixed) and (op.low, op.high) == (-3, 3):
+        return on_gate(node, Gate.of(node, state.value))
     if _is_rectifier(op):
-        return _rectified(reader, node, states[0], Activation.RELU if op.high is None else Activation.RELU6)
+        return _rectified(reader, node, state, Activation.RELU if op.high is None else Activation.RELU6)
     raise no_counterpart(node, f"a DPU does not clip to {op.low} and {op.high}", "Use ReLU or ReLU6.")
 
 
@@ -434,11 +438,9 @@ def _biased(reader: Reader, node: Node, layer: Weighted, added: Array) -> Weight
 
 
 def _product(reader: Reader, node: Node, op: Product, states: Sequence[State]) -> Gate:
-    gates = [state for state in states if isinstance(state, Gate)]
-    sources = [state.value for state in states if isinstance(state, Fixed)]
-    if len(gates) != 1 or sources != [gates[0].source] or gates[0].times:
-        raise no_counterpart(node, "a DPU multiplies a value by its own hard sigmoid only", "Use hard swish.")
-    return replace(gates[0], times=True, name=node.name)
+    one, other = (state if isinstance(state, Gate) else Gate.of(node, reader.fixed(node, state, index))
+                  for index, state in enumerate(states))
+    return product(node, one, other)
 
 
 def _is_hosts(op: Op) -> bool:
