@@ -6,7 +6,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,7 @@ def run_network(options: RunOptions, console: Console) -> Exit:
     model = IntegerModel(graph)
     inputs = load_inputs(options.inputs, {port.name: port for port in model.input_ports})
     files = output_files(options.outputs, [port.name for port in model.output_ports])
+    _refuse_overwriting(files.values(), (options.model, *options.inputs.values()))
     started = time.perf_counter()
     if options.engine == "rtl":
         values = simulated(options.target, graph, model, inputs, console)
@@ -109,6 +110,19 @@ def output_files(files: Mapping[str | None, Path], outputs: list[str]) -> dict[s
         raise HwgenError("output-name", "--output", f"the graph's outputs are {', '.join(outputs)}",
                          "Give one --output NAME=FILE.npy for each of them.")
     return named
+
+
+def _refuse_overwriting(outputs: Iterable[Path], read: Iterable[Path]) -> None:
+    """HwgenError "output-file" where an output would take the place of what the run reads, or of another output.
+
+    A device takes any number of them.
+    """
+    taken = {path.resolve() for path in read}
+    for path in outputs:
+        if path.resolve() in taken and (path.is_file() or not path.exists()):
+            raise HwgenError("output-file", str(path), "the run reads this file, or writes another output to it",
+                             "Choose another place.")
+        taken.add(path.resolve())
 
 
 def write_activations(folder: Path, values: Mapping[str, Array]) -> None:

@@ -211,6 +211,17 @@ def test_check_names_the_pass_that_changed_an_integer(tmp_path: Path, capsys: py
     assert "error[pass-changed-result]: pass narrow-types, value relu1: frame" in text
 
 
+@pytest.mark.parametrize("name", ["x.npy", "m.onnx", "link"])
+def test_run_never_replaces_what_it_reads(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(DIGITS, tmp_path / "m.onnx")
+    shutil.copy(IMAGES, tmp_path / "x.npy")
+    (tmp_path / "link").symlink_to("x.npy")
+    text = failing(["run", str(tmp_path / "m.onnx"), "--input", str(tmp_path / "x.npy"), "--output",
+                    str(tmp_path / name)], capsys)
+    assert text.startswith(f"error[output-file]: {tmp_path / name}: the run reads this file, or writes another output")
+    assert (tmp_path / "x.npy").read_bytes() == IMAGES.read_bytes()
+
+
 def test_run_writes_outputs_and_activations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scores = tmp_path / "deep" / "y.npy"
     assert run(["run", str(DIGITS), "--input", str(IMAGES), "--output", str(scores), "--activations",
