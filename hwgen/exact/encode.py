@@ -9,6 +9,7 @@ import numpy as np
 
 from hwgen.errors import HwgenError
 from hwgen.exact.expression import Condition, Expression, expanded, taken
+from hwgen.exact.pieces import representatives
 from hwgen.exact.quantizer import Quantizer, UniformQuantizer
 from hwgen.exact.single import decided_in_float32, float32_cuts
 from hwgen.exact.surd import Real, sign
@@ -38,8 +39,10 @@ def encode_of(view: View, quantizer: Quantizer) -> Encode:
         expression, levels = expression.mapped(taken(index)), levels.mapped(taken(index))
     raw = not view.expression.stages or view.expression == View(view.source, view.shape).expression
     single = raw and decided_in_float32(quantizer)
-    rows = [_float32_row(levels, index) if single else _row(expression, levels, index)
-            for index in range(int(np.prod(shape)))]
+    elements = representatives(expression, levels, int(np.prod(shape)))
+    found = {index: _float32_row(levels, index) if single else _row(expression, levels, index)
+             for index in dict.fromkeys(elements)}
+    rows = [found[index] for index in elements]
     return Encode(quantizer.type, Tensor(np.array([cuts for cuts, _ in rows], dtype=np.float64)),
                   Tensor(np.array([down for _, down in rows])), raw)
 

@@ -85,7 +85,7 @@ def level_at(expression: Expression, decision: Decision, a: int, index: int) -> 
 
 def pieces(expression: Expression, quantizer: Quantizer, channels: int, low: int, high: int) -> list[Pieces]:
     """For each channel the pieces of its levels (numbers of cuts reached) on [low, high]."""
-    first = _representatives(expression, quantizer, channels)
+    first = representatives(expression, quantizer, channels)
     decisions = {c: Decision(quantizer, c) for c in dict.fromkeys(first)}
     found: dict[int, list[tuple[int, int]]] = {c: [] for c in decisions}
     ranges = np.array([[c, low, high] for c in decisions], dtype=np.int64)
@@ -95,8 +95,8 @@ def pieces(expression: Expression, quantizer: Quantizer, channels: int, low: int
     return [made[c] for c in first]
 
 
-def _representatives(expression: Expression, quantizer: Quantizer, channels: int) -> list[int]:
-    """For each channel the first one whose parameters are the same objects: broadcast copies share them."""
+def representatives(expression: Expression, quantizer: Quantizer, channels: int) -> list[int]:
+    """For each channel or element the first one whose parameters are the same objects: broadcast copies share them."""
     parameters: list[Tensor] = []
 
     def collect(parameter: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hwgen.errors import HwgenError
+from hwgen.exact import encode
 from hwgen.exact.encode import encode_of, smallest_double
 from hwgen.exact.expression import affine, expanded
 from hwgen.exact.quantizer import UniformQuantizer
@@ -45,6 +46,23 @@ def test_encode_equals_the_rational_definition_at_and_around_every_cut(mode: Rou
         exact = quantizer.mapped(expanded((1,)))
         expected = [exact.quantize(slope * Fraction(float(x)) - 1, 0) for x in points]
         assert encode.run(points[:, None]).ravel().tolist() == expected
+
+
+def test_elements_of_equal_parameters_share_their_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """(x - mean) / deviation of an image costs what its three channels cost."""
+    slopes, offsets = (np.array([Fraction(n, 7) for n in numbers], dtype=object).reshape(3, 1, 1)
+                       for numbers in ((3, -5, 3), (1, 2, 4)))
+    view = View("x", (3, 4, 5), host=True).then(affine(slopes, offsets))
+    computed: list[int] = []
+    row = encode._row
+    monkeypatch.setattr(encode, "_row", lambda *parts: (computed.append(parts[2]), row(*parts))[1])
+    made = encode_of(view, uniform(full_range(4, True), 0.25))
+    assert len(computed) == 3 and made.cuts.shape == (60, 15)
+    stream = made.cuts.array.reshape(4, 5, 3, 15)
+    for channel in range(3):
+        alone = View("x", (1,), host=True).then(affine(slopes[channel, 0, 0], offsets[channel, 0, 0]))
+        wanted = encode_of(alone, uniform(full_range(4, True), 0.25))
+        assert (stream[:, :, channel] == wanted.cuts.array).all()
 
 
 def test_nan_is_refused_and_infinities_clip() -> None:
