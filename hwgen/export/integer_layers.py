@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hwgen.errors import HwgenError
+from hwgen.export.bisection import bisected
 from hwgen.export.dialect import Dialect
 from hwgen.export.ports import write_input, write_output
 from hwgen.export.sheet import Exported, Sheet, positions
@@ -140,7 +141,10 @@ def _convolution(sheet: Sheet, dialect: Dialect, node: Node, source: str, filter
     if dialect.product(sheet, node, source, filters, attributes):
         return
     name, x = node.outputs[0], sheet.read(source)
-    digits = _digits(filters, largest(int_type(sheet.value(source))), node)
+    digits = _digits(filters, largest(int_type(sheet.value(source))))
+    if not digits:
+        _matrices(sheet, dialect, node)
+        return
     if len(digits) == 1:
         sheet.integers(node, "Conv", [x, dialect.weights(sheet, f"{name}_weight", filters)], **attributes)
         return
@@ -154,8 +158,8 @@ def _convolution(sheet: Sheet, dialect: Dialect, node: Node, source: str, filter
     sheet.define(name, total if sheet.carrier(name) is np.float64 else sheet.cast(total, np.float32))
 
 
-def _digits(filters: Array, size: int, node: Node) -> list[tuple[int, Array]]:
-    """(place, digits) that add up to the weights, each of partial sums below 2^24."""
+def _digits(filters: Array, size: int) -> list[tuple[int, Array]]:
+    """(place, digits) that add up to the weights, each of partial sums below 2^24; none where one bit is too many."""
     def bound(weights: Array) -> int:
         return int(np.abs(weights.astype(object)).reshape(len(weights), -1).sum(axis=1).max()) * size
 
@@ -171,8 +175,21 @@ def _digits(filters: Array, size: int, node: Node) -> list[tuple[int, Array]]:
         kept = [(place, digit) for place, digit in found if digit.any()]
         if all(bound(digit) < FLOAT32 for _, digit in kept):
             return kept
-    raise HwgenError("not-exportable", node.name, "even one-bit digits of its weights have sums beyond 2^24",
-                     "Use fewer bits or fewer inputs.")
+    return []
+
+
+def _matrices(sheet: Sheet, dialect: Dialect, node: Node) -> None:
+    """A convolution as a product of float64 matrices, (M, K) by the windows (N, K, H * W)."""
+    (source,), name, op = node.inputs, node.outputs[0], node.op
+    if not isinstance(op, MatMul):
+        raise HwgenError("not-exportable", node.name, "even one-bit digits of its weights have sums beyond 2^24",
+                         "Use fewer bits or smaller windows.")
+    height, width, size = sheet.value(source).shape
+    matrix = dialect.matrix(sheet, f"{name}_weight", op.weight.array, np.float64)
+    windows = sheet.reshaped(sheet.read(source, np.float64), [size, height * width], f"{name}_windows")
+    sums = sheet.step("MatMul", [matrix, windows], f"{name}_sums", np.float64)
+    made = sheet.reshaped(sums, [len(op.weight.array), height, width], name)
+    sheet.define(name, sheet.cast(made, sheet.carrier(name)))
 
 
 def _dense(sheet: Sheet, dialect: Dialect, node: Node, op: MatMul) -> None:
@@ -332,27 +349,10 @@ def counted(sheet: Sheet, node: Node, op: Threshold) -> str:
 
 
 def searched(sheet: Sheet, node: Node, op: Threshold) -> str:
-    """The same count by bisection: a Gather and a comparison for each of its bits, without an axis of thresholds.
-
-    place: int64 (N, C, ...), where in the channels' rows of thresholds, one behind the other, a count stands.
-    """
-    (source,), name, kind = node.inputs, node.outputs[0], sheet.carrier(node.inputs[0])
-    (channels, levels), a = op.thresholds.shape, sheet.read(source, kind)
-    bits = levels.bit_length()
-    rows = np.full((channels, 1 << bits), np.inf)
-    rows[:, :levels] = op.thresholds.array
-    table = sheet.constant(f"{name}_thresholds", rows.ravel(), kind)
-    first = sheet.per_channel(source, np.arange(channels) << bits, np.int64)
-    start = place = sheet.constant(f"{name}_start", first, np.int64)
-    for step in (1 << bit for bit in reversed(range(bits))):
-        ahead = sheet.step("Add", [place, sheet.constant(f"{name}_ahead", step - 1, np.int64)], f"{name}_tried")
-        bound = sheet.step("Gather", [table, ahead], f"{name}_bound", kind, axis=0)
-        above = sheet.step("GreaterOrEqual", [a, bound], f"{name}_above")
-        by = sheet.constant(f"{name}_step", step, np.int64)
-        moved = sheet.step("Mul", [sheet.step("Cast", [above], f"{name}_ones", to=7), by], f"{name}_moved")
-        place = sheet.step("Add", [place, moved], f"{name}_place")
-    count = sheet.step("Sub", [place, start], f"{name}_count")
-    return _leveled(sheet, node, op, sheet.step("Cast", [count], f"{name}_codes", to=1))
+    """The same by bisection."""
+    (source,), rows = node.inputs, op.thresholds.array
+    kind, row = sheet.carrier(source), sheet.per_channel(source, np.arange(len(rows)), np.int64)
+    return _leveled(sheet, node, op, bisected(sheet, sheet.read(source, kind), rows, row, kind, node.outputs[0]))
 
 
 def _leveled(sheet: Sheet, node: Node, op: Threshold, codes: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from hwgen.errors import HwgenError
+from hwgen.export.bisection import MOST_COMPARED, bisected
 from hwgen.export.dialect import Dialect
 from hwgen.export.sheet import Sheet, first, positions
 from hwgen.host import Encode, InputPort, OutputPort
@@ -22,7 +23,7 @@ from hwgen.ir.tensor import Array
 from hwgen.ir.types import BipolarType, IntType
 
 MAX_CUTS = 1 << 22
-"""Most comparisons a frame."""
+"""Most comparisons a frame, and most cuts in a table."""
 
 
 def write_input(sheet: Sheet, dialect: Dialect, port: InputPort) -> None:
@@ -38,7 +39,8 @@ def compared_or_scaled(sheet: Sheet, port: InputPort, real: str, place: Array,
                        quantize: Callable[[str, Scale, IntType], str]) -> str:
     """One quantizer with a scale where that is exact, else comparisons; place: in the stream, of each element."""
     found = uniform_scale(port.encode)
-    sheet.forms[port.name] = "comparisons" if found is None else "scale"
+    few = port.encode.cuts.shape[1] <= MOST_COMPARED
+    sheet.forms[port.name] = "scale" if found is not None else "comparisons" if few else "search"
     return compared(sheet, port, real, place) if found is None else quantize(real, found, port.encode.type)
 
 
@@ -117,17 +119,7 @@ def smallest_float32(cuts: Array) -> Array:
 def compared(sheet: Sheet, port: InputPort, real: str, place: Array) -> str:
     """low + #(x >= cut), or counted from the top; bipolar: twice that."""
     encode, shape = port.encode, first(sheet.value(port.value).shape)
-    cuts = np.broadcast_to(encode.cuts.array, (len(encode.cuts.array), encode.cuts.shape[1]))
-    if len(place) * cuts.shape[1] > MAX_CUTS:
-        raise HwgenError("not-exportable", port.name, f"its quantizer is no plain scale and has {cuts.shape[1]} "
-                         "thresholds an element", "Quantize the input with one scale.")
-    rows = smallest_float32(np.where(np.isnan(cuts), np.inf, cuts))
-    rows = (rows[place] if len(rows) > 1 else rows).reshape(1, *(shape if len(rows) > 1 else (1,) * len(shape)), -1)
-    last = sheet.constant(f"{port.name}_axis", [len(shape) + 1], np.int64)
-    spread = sheet.step("Unsqueeze", [real, last], f"{port.name}_spread")
-    above = sheet.step("GreaterOrEqual", [spread, sheet.constant(f"{port.name}_cuts", rows)], f"{port.name}_above")
-    ones = sheet.step("Cast", [above], f"{port.name}_ones", to=1)
-    codes = sheet.step("ReduceSum", [ones, last], f"{port.name}_codes", keepdims=0)
+    codes = _reached(sheet, port, real, place)
     down = np.broadcast_to(encode.descending.array, (len(place),))[place].reshape(1, *shape)
     unit = 2 if isinstance(encode.type, BipolarType) else 1
     sign = np.where(down, -unit, unit)
@@ -136,6 +128,27 @@ def compared(sheet: Sheet, port: InputPort, real: str, place: Array) -> str:
         sign, base = sign.ravel()[:1], base.ravel()[:1]
     scaled = sheet.step("Mul", [codes, sheet.constant(f"{port.name}_unit", sign)], f"{port.name}_scaled")
     return sheet.step("Add", [scaled, sheet.constant(f"{port.name}_low", base)], port.value)
+
+
+def _reached(sheet: Sheet, port: InputPort, real: str, place: Array) -> str:
+    """How many cuts each element reaches: all compared at once where they are few, else by bisection."""
+    shape, cuts = first(sheet.value(port.value).shape), smallest_float32(port.encode.cuts.array)
+    if cuts.shape[1] <= MOST_COMPARED and len(place) * cuts.shape[1] <= MAX_CUTS:
+        rows = (cuts[place] if len(cuts) > 1 else cuts).reshape(1, *(shape if len(cuts) > 1 else (1,) * len(shape)), -1)
+        last = sheet.constant(f"{port.name}_axis", [len(shape) + 1], np.int64)
+        spread = sheet.step("Unsqueeze", [real, last], f"{port.name}_spread")
+        above = sheet.step("GreaterOrEqual", [spread, sheet.constant(f"{port.name}_cuts", rows)], f"{port.name}_above")
+        ones = sheet.step("Cast", [above], f"{port.name}_ones", to=1)
+        return sheet.step("ReduceSum", [ones, last], f"{port.name}_codes", keepdims=0)
+    numbers: dict[bytes, int] = {}
+    row = np.array([numbers.setdefault(levels.tobytes(), len(numbers)) for levels in cuts])
+    rows = cuts[np.unique(row, return_index=True)[1]]
+    if rows.size > MAX_CUTS:
+        raise HwgenError("not-exportable", port.name, f"its quantizer is no plain scale and has {cuts.shape[1]} "
+                         "thresholds an element", "Quantize the input with one scale.")
+    places = np.broadcast_to(row, (len(place),))[place].reshape(1, *shape)
+    channel = places[(slice(None), slice(None), *(slice(1),) * (len(shape) - 1))]
+    return bisected(sheet, real, rows, channel if (channel == places).all() else places, np.float32, port.name)
 
 
 def write_output(sheet: Sheet, port: OutputPort) -> None:

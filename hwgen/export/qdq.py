@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hwgen.export.bisection import MOST_COMPARED
 from hwgen.export.dialect import Dialect
 from hwgen.export.integer_layers import counted, searched, write_network
 from hwgen.export.ports import Scale, compared_or_scaled
@@ -29,8 +30,6 @@ from hwgen.ops.threshold import Threshold
 
 OPSET = 17
 CODES = 256
-_COUNTED = 16
-"""Most thresholds that are all compared at once: what that makes is as many times as large as the map."""
 
 
 def export(graph: Graph) -> Exported:
@@ -65,7 +64,7 @@ class Qdq(Dialect):
         elif double is not None:
             form, tensor = "float64", in_float64(sheet, node, double, op.type)
         else:
-            form, count = ("comparisons", counted) if op.thresholds.shape[1] <= _COUNTED else ("search", searched)
+            form, count = ("comparisons", counted) if op.thresholds.shape[1] <= MOST_COMPARED else ("search", searched)
             tensor = quantized(sheet, node.outputs[0], count(sheet, node, op), 1.0, op.type)
         sheet.forms[node.name] = form
         sheet.define(node.outputs[0], tensor)

@@ -325,10 +325,24 @@ WIDE_NETWORKS = {
         Tensor(np.float64(0.125)), Tensor(0.0)), quant(3.0, full_range(12, True))),
     "one channel": lambda: chain((7,), NARROW, dense(1, 7), quant(0.7, full_range(3, True)), dense(2, 1)),
     "elements": lambda: chain((2,), Elementwise("mul", Tensor(np.array([1.0, -2.0]))), NARROW, dense(3, 2)),
+    "windows": lambda: chain((2, 6, 6), WIDE, Conv(
+        Geometry((3, 3), pads=(1, 1, 1, 1)), Tensor(np.random.default_rng(0).choice([-300, 301], (40, 2, 3, 3))),
+        Tensor(np.float64(0.125)), Tensor(0.0)), Conv(
+        Geometry((2, 2), stride=(2, 2)), Tensor(np.random.default_rng(0).integers(-3, 4, (3, 40, 2, 2))),
+        Tensor(np.float64(0.125)), Tensor(0.0)), quant(3.0, full_range(12, True))),
+    "mean and deviation": lambda: chain(
+        (3, 4, 5), Elementwise("sub", Tensor(np.float32([.5, .4, .3]).reshape(3, 1, 1))),
+        Elementwise("div", Tensor(np.float32([.2, .3, -.2]).reshape(3, 1, 1))), quant(0.02, full_range(8, True)), Conv(
+        Geometry((3, 3)), Tensor(np.random.default_rng(0).integers(-9, 10, (4, 3, 3, 3))), Tensor(np.float64(0.125)),
+        Tensor(0.0)), quant(3.0, full_range(8, True))),
     "search": lambda: chain((2, 5, 5), NARROW, Conv(
         Geometry((2, 3)), Tensor(np.random.default_rng(0).integers(-90, 91, (4, 2, 2, 3))), Tensor(np.float64(0.125)),
         Tensor(0.0)), Elementwise("mul", Tensor(np.array([1.0, -1.0, 0.3, -2.5]).reshape(4, 1, 1))),
         LeakyRelu(Tensor(np.float64(0.1))), quant(0.3, full_range(8, True)))}
+
+
+MAPS = ("digits", "windows", "mean and deviation", "search")
+"""Their convolutions are Conv, but one of "windows", whose sums no digits keep below 2^24."""
 
 
 @pytest.mark.parametrize("name", WIDE_NETWORKS)
@@ -340,8 +354,8 @@ def test_wide_and_odd_networks_in_qdq(name: str, seed: int) -> None:
     for optimised in (True, False):
         assert differences(graph, exported, inputs, partial(engines.onnxruntime, optimised=optimised)) == {}
     kinds = {node.op_type for node in exported.model.graph.node}
-    assert (name in ("digits", "search")) == ("Conv" in kinds)
-    assert (name in ("digits", "search")) == ("search" in exported.forms.values())
+    assert (name in MAPS) == ("Conv" in kinds) and (name in MAPS) == ("search" in exported.forms.values())
+    assert (name not in ("digits", "search", "mean and deviation")) == ("MatMul" in kinds)
 
 
 def test_values_behind_a_softmax_may_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
