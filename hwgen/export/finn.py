@@ -49,15 +49,17 @@ class Finn(Dialect):
     real = np.float32
 
     def first(self, sheet: Sheet, port: InputPort, real: str, place: Array) -> str:
-        """A MultiThreshold of the input's cuts, the smallest float32 numbers that reach each level: finite ones."""
+        """A MultiThreshold of the input's cuts, the smallest float32 numbers that reach each level."""
         encode = port.encode
         if len(encode.cuts.array) > 1 or encode.descending.array.any():
             raise HwgenError("not-exportable", port.name, "the thresholds of its quantizer differ from element to "
                              "element", "Quantize the input with one scale and zero point, and nothing before.")
         cuts = smallest_float32(np.where(np.isnan(encode.cuts.array), np.inf, encode.cuts.array))
         sheet.forms[port.name] = "MultiThreshold"
-        lowest = np.finfo(np.float32).min
-        return multi_threshold(sheet, port.value, real, np.maximum(cuts, lowest), encode.type, None)
+        rows, kind = _reached(cuts, encode.type)
+        tensor = multi_threshold(sheet, port.value, real, rows, kind, None)
+        sheet.annotations[tensor] = datatype(kind)
+        return tensor
 
     def weights(self, sheet: Sheet, name: str, integers: Array) -> str:
         """A float32 constant of integers, annotated."""
@@ -69,8 +71,7 @@ class Finn(Dialect):
     def matrix(self, sheet: Sheet, name: str, integers: Array, kind: type[np.floating]) -> str:
         """The same. HwgenError: "not-exportable" where float32 does not hold the product."""
         if kind is not np.float32:
-            raise HwgenError("not-exportable", name, "its product passes 2^24, which float32 does not hold",
-                             "Use fewer bits.")
+            raise _beyond(name, "its product passes")
         return self.weights(sheet, name, integers)
 
     def threshold(self, sheet: Sheet, node: Node, op: Threshold) -> None:
@@ -79,8 +80,7 @@ class Finn(Dialect):
         kind = int_type(sheet.value(source))
         rows, down = op.thresholds.array, op.descending.array
         if sheet.carrier(source) is not np.float32:
-            raise HwgenError("not-exportable", node.name, "its input passes 2^24, which float32 does not hold",
-                             "Use fewer bits.")
+            raise _beyond(node.name, "its input passes")
         x = sheet.read(source)
         if down.any():
             rows = np.where(down[:, None], 1 - rows[:, ::-1], rows)
@@ -92,12 +92,32 @@ class Finn(Dialect):
         sheet.define(name, multi_threshold(sheet, name, x, rows, op.type, kind))
 
     def finish(self, sheet: Sheet) -> None:
-        """The datatypes of all values, and nodes without an attribute left to ONNX's defaults."""
+        """The datatypes of all values, and nodes without an attribute left to ONNX's defaults.
+
+        HwgenError: "not-exportable" where a product or a sum needs float64: FINN makes all of it float32.
+        """
+        wide = next((name for name, kind in sheet.types.items() if kind is np.float64), None)
+        if wide is not None:
+            layer = max((name for name in sheet.graph.values if wide.startswith(name)), key=len)
+            raise _beyond(layer, "its sums pass")
         for node in sheet.nodes:
             if node.op_type in ("Conv", "MaxPool"):
                 _complete(sheet, node)
         for name, tensor in sheet.tensors.items():
-            sheet.annotations[tensor] = datatype(int_type(sheet.value(name)))
+            sheet.annotations.setdefault(tensor, datatype(int_type(sheet.value(name))))
+
+
+def _reached(cuts: Array, kind: IntType) -> tuple[Array, IntType]:
+    """Without the thresholds that all numbers reach or none, and the type of what is left, if anything is."""
+    finite = np.isfinite(cuts[0])
+    if finite.all() or not finite.any():
+        return cuts, kind
+    low = kind.lo + int((cuts[0] == -np.inf).sum())
+    return cuts[:, finite], IntType(low, low + int(finite.sum()))
+
+
+def _beyond(layer: str, what: str) -> HwgenError:
+    return HwgenError("not-exportable", layer, f"{what} 2^24, which float32 does not hold", "Use fewer bits.")
 
 
 def _complete(sheet: Sheet, node: NodeProto) -> None:

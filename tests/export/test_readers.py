@@ -9,13 +9,18 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from hwgen.errors import HwgenError
 from hwgen.export import engines, finn, qonnx
 from hwgen.frontend import load
-from hwgen.ir.graph import Graph
+from hwgen.ir.graph import Graph, GraphBuilder, Level, Value
+from hwgen.ir.tensor import Tensor
+from hwgen.ir.types import REAL, full_range
 from hwgen.model import IntegerModel
+from hwgen.ops.quantized import Dense
 from hwgen.passes.pipeline import integers_of
 from tests.conftest import need_package
 from tests.export.running import inputs_of
+from tests.networks import quant as tiny_quant
 
 torch = pytest.importorskip("torch")
 
@@ -29,8 +34,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def network(seed: int) -> Graph:
     """Convolutions of one pixel, with a stride, and of single channels; pools with a border and without."""
     torch.manual_seed(seed)
-    layers = [qnn.QuantReLU(bit_width=6), qnn.QuantConv2d(2, 4, 1, bias=False, weight_bit_width=4),
-              qnn.QuantReLU(bit_width=4), qnn.QuantConv2d(4, 4, 3, stride=2, padding=1, groups=4, bias=False),
+    layers = [qnn.QuantReLU(quant.Int8ActPerTensorFloat, bit_width=6),
+              qnn.QuantConv2d(2, 4, 1, bias=False, weight_bit_width=4), qnn.QuantReLU(bit_width=4),
+              qnn.QuantConv2d(4, 4, 3, stride=2, padding=1, groups=4, bias=False),
               qnn.QuantIdentity(bit_width=5), torch.nn.MaxPool2d(2), torch.nn.MaxPool2d(3, stride=1, padding=1),
               qnn.QuantConv2d(4, 3, 2, bias=False), qnn.QuantIdentity(bit_width=4), torch.nn.Flatten(),
               qnn.QuantLinear(3, 2, bias=False)]
@@ -57,15 +63,29 @@ def test_finn_files_pass_through_the_transformations_of_qonnx(seed: int) -> None
 
 
 def test_finn_files_are_read_again(tmp_path: Path, seed: int) -> None:
-    """One row of thresholds for all pixels of the input; a level that every number reaches has a finite one."""
+    """One row of thresholds for all pixels of the input, without those of levels that every number reaches."""
     integers = integers_of(network(seed))
     made = finn.export(integers).model
     assert all(np.isfinite(numpy_helper.to_array(tensor)).all() for tensor in made.graph.initializer)
+    first = next(node for node in made.graph.node if node.op_type == "MultiThreshold")
+    assert next(a.s for a in first.attribute if a.name == "out_dtype") == b"UINT5"
     onnx.save(made, tmp_path / "m.onnx")
     model, again = IntegerModel(integers), IntegerModel(integers_of(load(tmp_path / "m.onnx").graph))
     inputs = inputs_of(integers, 20, seed)
     (wanted,), (found,) = model.predict(inputs).values(), again.predict(inputs).values()
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_finn_has_no_doubles() -> None:
+    """An output whose integers float32 does not hold; FINN makes every double a float."""
+    builder = GraphBuilder("wide", Level.QUANTIZED)
+    x = builder.add_input(Value("x", (2,), REAL)).name
+    (codes,) = builder.add("quant", tiny_quant(0.5, full_range(4, True)), [x], ["codes"])
+    scales = Tensor(np.array([[0.1, 0.3]], dtype=np.float32))
+    dense = Dense(Tensor(np.ones((1, 2), dtype=np.int64)), scales, Tensor(0.0), None)
+    (y,) = builder.add("dense", dense, [codes.name], ["y"])
+    with pytest.raises(HwgenError, match=r"not-exportable: y.*: its sums pass 2\^24"):
+        finn.export(integers_of(builder.build([y.name])))
 
 
 def test_ternary_quantizers_round_half_to_even() -> None:
