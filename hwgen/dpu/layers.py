@@ -218,7 +218,9 @@ class Curve(Layer):
 
 @dataclass(frozen=True)
 class Concat(Layer):
-    """Maps one after another along the channels."""
+    """Maps one after another along the channels. asked: the position of training's own quantizer behind it."""
+
+    asked: int | None = None
 
     kind, tied = "concat", True
 

@@ -28,6 +28,7 @@ MOST_BIAS = 16
 HARD_SIGMOID_IN = Range(0, 15)
 HARD_SWISH_IN = Range(1, 15)
 HARD_SWISH_SHIFT = Range(0, 15)
+CONCATENATED = "a concatenation has one position"
 _ROUNDS = 8
 """Times that every layer may be looked at again: a rule that moves one position may break another rule."""
 
@@ -60,7 +61,7 @@ def fitted(network: DpuNetwork, arch: Architecture) -> tuple[DpuNetwork, tuple[A
     for _ in range(_ROUNDS * len(network.layers)):
         found = next((change for layer in network.layers for change in _changes(network, layer)), None)
         if found is None:
-            return network, tuple(moved)
+            return network, (*moved, *_asked(network))
         network = _applied(network, found, trained)
         moved.append(found.adjustment)
     rules = "; ".join(dict.fromkeys(f"{item.layer}: {item.rule}" for item in moved[-_ROUNDS:]))
@@ -98,6 +99,13 @@ def _outside(geometry: Geometry, kernel: Range, stride: Range, pad: Range) -> It
             yield f"its {name} is {shown}, the DPU has {allowed}"
 
 
+def _asked(network: DpuNetwork) -> Iterator[Adjustment]:
+    """Of concatenations that training rounds once more: on a DPU they are where their inputs are."""
+    for layer in network.layers:
+        if isinstance(layer, Concat) and layer.asked not in (None, layer.position):
+            yield Adjustment(layer.name, "output", layer.asked, layer.position, CONCATENATED)
+
+
 @dataclass(frozen=True)
 class _Change:
     """An adjustment of the layer's own weights or bias, or of the output of the layer (or entry) that makes `value`."""
@@ -116,8 +124,9 @@ def _changes(network: DpuNetwork, layer: Layer) -> Iterator[_Change]:
     elif isinstance(layer, Sum):
         yield from _sum(network, layer, positions)
     elif isinstance(layer, Concat):
-        yield from (_moved(network, name, min(positions), "a concatenation has one position")
-                    for name, position in zip(layer.inputs, positions, strict=True) if position > min(positions))
+        coarsest = min(positions) if layer.asked is None else min(*positions, layer.asked)
+        yield from (_moved(network, name, coarsest, CONCATENATED)
+                    for name, position in zip(layer.inputs, positions, strict=True) if position > coarsest)
     elif isinstance(layer, Curve):
         yield from _curve(network, layer, positions[0])
 

@@ -250,13 +250,15 @@ def _quant(reader: Reader, node: Node, op: q.Quant, states: Sequence[State]) -> 
 
 
 def _again(reader: Reader, node: Node, state: Fixed, position: int) -> Fixed:
-    """A quantizer of numbers that are already at its position changes nothing."""
-    if position != reader.positions[state.value]:
-        concatenated = any(isinstance(layer, Concat) and layer.output == state.value for layer in reader.layers)
-        raise HwgenError("dpu-quantizer", node.name,
-                         "it rounds numbers again that another quantizer has rounded to another scale",
-                         "Give what is concatenated the scale of the concatenation." if concatenated else
-                         "Quantize each layer's output once.")
+    """A quantizer of numbers that are at its position changes nothing; a concatenation's own asks for that position."""
+    if position == reader.positions[state.value]:
+        return reader.alias(node, state)
+    number, maker = next(((number, layer) for number, layer in enumerate(reader.layers)
+                          if layer.output == state.value), (0, None))
+    if not isinstance(maker, Concat) or maker.asked not in (None, position):
+        raise HwgenError("dpu-quantizer", node.name, "it rounds numbers again that another quantizer has rounded to "
+                         "another scale", "Quantize each layer's output once.")
+    reader.layers[number] = replace(maker, asked=position)
     return reader.alias(node, state)
 
 

@@ -116,6 +116,25 @@ def test_a_concatenation_moves_what_its_inputs_are_made_of() -> None:
     assert {network.positions[name] for item in network.layers[:-1] for name in (item.output,)} == {3}
 
 
+@pytest.mark.parametrize(("asked", "position", "moved"), [
+    (6, 3, ["conv1: from 5 to 3", "concat5: from 6 to 3"]), (4, 3, ["conv1: from 5 to 3", "concat5: from 4 to 3"]),
+    (3, 3, ["conv1: from 5 to 3"]), (1, 1, ["conv3: from 3 to 1", "conv1: from 5 to 1"])])
+def test_a_concatenation_with_a_quantizer_of_its_own(asked: int, position: int, moved: list[str]) -> None:
+    """All is at the coarsest position, and what was asked for is said."""
+    def make(net: Net) -> None:
+        source = net.last
+        first = net.chain([conv(RNG, 1, 1, Geometry((1, 1)), bias=None), int8(5)])
+        net.last = source
+        net.chain([conv(RNG, 1, 1, Geometry((1, 1)), bias=None), int8(3)])
+        net.add(maps.Concat(), first)
+        net.chain([int8(asked), conv(RNG, 2, 1, Geometry((1, 1)), bias=None), int8(3)])
+
+    network, found = fit(make, (1, 2, 2))
+    assert [text.replace("fix position of its output moved ", "") for text in found] == [
+        f"{text} (a concatenation has one position)" for text in moved]
+    assert [item.position for item in network.layers[:3]] == [position] * 3
+
+
 def test_positions_far_from_any_limit() -> None:
     """A layer whose weights are all 0 may have any scale."""
     network, found = fit(lambda net: net.chain([layer(100, [0, 1]), int8(3)]))

@@ -126,10 +126,10 @@ MAPS: dict[str, tuple[Callable[[Net], object], str]] = {
                  "dpu-layer: maxpool1: a DPU has no pools with a dilation. Use a larger kernel."),
     "border": (lambda net: net.chain([moves.ConstantPad((1, 1, 1, 1), Tensor(1.0)), conv(RNG, 4, 2, K3), int8(3)]),
                "dpu-layer: constantpad1: its border is not zero. Pad with zeros."),
-    "another scale behind a concatenation": (
-        lambda net: (net.add(maps.Concat(), "v0"), net.add(int8(4))),
-        "dpu-quantizer: quant2: it rounds numbers again that another quantizer has rounded to another scale. Give what "
-        "is concatenated the scale of the concatenation."),
+    "two scales behind a concatenation": (
+        lambda net: (net.add(maps.Concat(), "v0"), net.add(int8(4)), net.add(int8(3))),
+        "dpu-quantizer: quant3: it rounds numbers again that another quantizer has rounded to another scale. Quantize "
+        "each layer's output once."),
     "difference": (lambda net: net.add(maps.Join(subtract=True), "v0"),
                    "dpu-layer: join1: it subtracts. Add, with the weights before it negated."),
     "product over an axis": (lambda net: net.chain([dense(RNG, 6, 2), int8(3)]),
