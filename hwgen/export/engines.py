@@ -54,10 +54,19 @@ def onnxruntime(model: ModelProto, inputs: Mapping[str, Array], tensors: Iterabl
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = ort.InferenceSession(with_outputs(model, tensors).SerializeToString(), options,
-                                   providers=["CPUExecutionProvider"])
+    session = _session(ort, with_outputs(model, tensors).SerializeToString(), options)
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, _float32(inputs)), strict=True))
+
+
+def _session(ort: Any, data: bytes, options: Any) -> Any:
+    """HwgenError: "target-failed" where this version has not what the file needs; its errors share no class."""
+    try:
+        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise HwgenError("target-failed", "qdq, qop", f"onnxruntime {ort.__version__} refuses the file: "
+                         f"{' '.join(str(error).split())[-200:]}", "docs/targets.md has the versions that read it: pip "
+                         "install --upgrade onnxruntime.", exit_code=Exit.VERIFICATION_FAILED) from error
 
 
 def with_outputs(model: ModelProto, tensors: Iterable[str]) -> ModelProto:

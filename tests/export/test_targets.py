@@ -167,6 +167,21 @@ def test_compare_prints_one_row_a_pair(tmp_path: Path, capsys: pytest.CaptureFix
     assert all("20 of 20" in row and "0 of 200" in row for row in rows)
 
 
+def test_a_runtime_that_is_too_old_is_no_bug_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    """What onnxruntime 1.17 says of our files."""
+    need_package("onnxruntime")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("Failed to load model:\nUnsupported model IR version: 10, max supported IR version: 9")
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", refuse)
+    assert run(["export", DIGITS, "--to", "qdq", "--run", "--out", str(tmp_path / "m.onnx")]) == 1
+    text = capsys.readouterr().err
+    assert text.startswith("error[target-failed]: qdq, qop: onnxruntime ")
+    assert " refuses the file: Failed to load model: Unsupported model IR version: 10, max" in text
+
+
 def test_frames_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                             capsys: pytest.CaptureFixture[str]) -> None:
     """Memory does not grow with them; TVM, which compiles at every call, gets them at once."""
