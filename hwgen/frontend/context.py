@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,9 +33,13 @@ class Pending:
 
 
 class Context:
-    """Handlers read nodes through it and add ops to its builder. Frame shapes have no batch dimension."""
+    """Handlers read nodes through it and add ops to its builder. Frame shapes have no batch dimension.
 
-    def __init__(self, name: str, model: ModelProto, version: int, options: ImportOptions) -> None:
+    nodes: those of the model that are read; readers: how many of them read each value.
+    """
+
+    def __init__(self, name: str, model: ModelProto, nodes: Iterable[NodeProto], version: int,
+                 options: ImportOptions) -> None:
         self.version = version
         self.options = options
         self.builder = GraphBuilder(name, Level.QUANTIZED)
@@ -49,7 +53,7 @@ class Context:
         self.names: dict[str, str] = {}
         self.notes = Notes()
         self.outputs = {output.name for output in model.graph.output}
-        self.readers = Counter(str(name) for node in model.graph.node for name in node.input)
+        self.readers = Counter(str(name) for node in nodes for name in node.input)
         self.used = self.outputs | set(self.readers)
         self.taken = {name for node in model.graph.node for name in node.output}
         self._node_names: set[str] = set()

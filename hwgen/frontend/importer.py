@@ -57,8 +57,8 @@ def load(path: Path, options: ImportOptions | None = None) -> Imported:
 
 def build(path: Path, model: ModelProto, options: ImportOptions) -> Imported:
     """The import of a checked model."""
-    context = Context(readable(path.stem), model, opset(path, model), options)
     nodes = live_nodes(model.graph)
+    context = Context(readable(path.stem), model, nodes, opset(path, model), options)
     stored = {str(tensor.name): tensor for tensor in model.graph.initializer}
     refuse_unsupported(context, nodes, set(stored))
     used = {name for node in nodes for name in node.input} | context.outputs

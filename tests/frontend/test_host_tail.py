@@ -136,6 +136,14 @@ def test_the_warning_names_the_layers_of_the_host(seed: int, tmp_path: Path) -> 
     assert port.origin == ("layer0", "sub_node", "relu_node", "layer1", "concat_node", "softmax_node")
 
 
+def test_what_no_output_needs_reads_nothing(seed: int, tmp_path: Path) -> None:
+    """onnxruntime quantizes the values of a TopK whose indices alone are an output."""
+    tail, weights = ranked(np.random.default_rng(seed))
+    made = model([*quantized("x", "h"), *tail, *quantized("best", "unused")], STEPS | weights, x=("N", 6))
+    plain = model([*quantized("x", "h"), *tail], STEPS | weights, x=("N", 6))
+    assert imported(made, tmp_path).graph == imported(plain, tmp_path).graph
+
+
 def test_one_output_of_the_hardware_and_one_of_the_host(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
     nodes = [*quantized("x", "h"), node("MatMul", ["h", "w"], "a"), node("Relu", ["h"], "r"), *quantized("r", "y")]
