@@ -42,6 +42,7 @@ _ROUNDING = {Rounding.HALF_EVEN: "ROUND", Rounding.CEIL: "CEIL", Rounding.FLOOR:
 
 def export(graph: Graph) -> ModelProto:
     """The model. HwgenError: "not-exportable" with every node that QONNX has no form for."""
+    graph = _with_borders_in_convolutions(graph)
     missing = [f"{node.op.label} '{node.name}'" for node in graph.nodes if type(node.op) not in _WRITERS]
     if missing:
         raise HwgenError("not-exportable", ", ".join(missing), "QONNX has no form of it", "Replace these layers.")
@@ -50,6 +51,30 @@ def export(graph: Graph) -> ModelProto:
     for node in graph.nodes:
         _WRITERS[type(node.op)](writer, node, node.op)
     return writer.model(OPSET)
+
+
+def _with_borders_in_convolutions(graph: Graph) -> Graph:
+    """Zeros around a map that only a convolution reads as its own pads: hls4ml and FINN read no Pad there."""
+    borders = {node.outputs[0]: node for node in graph.nodes if _is_border(graph, node)}
+    nodes = tuple(_merged(borders[node.inputs[0]], node) if node.inputs and node.inputs[0] in borders else node
+                  for node in graph.nodes if node.outputs[0] not in borders)
+    values = {name: value for name, value in graph.values.items() if name not in borders}
+    return replace(graph, nodes=nodes, values=values)
+
+
+def _is_border(graph: Graph, node: Node) -> bool:
+    """Whether it adds zeros that only one convolution reads."""
+    if not isinstance(node.op, layout.ConstantPad) or node.op.value.array.any() or min(node.op.sides) < 0:
+        return False
+    readers = graph.consumers(node.outputs[0])
+    return len(readers) == 1 and isinstance(readers[0].op, m.Conv) and node.outputs[0] not in graph.outputs
+
+
+def _merged(border: Node, node: Node) -> Node:
+    assert isinstance(border.op, layout.ConstantPad) and isinstance(node.op, m.Conv)
+    top, left, bottom, right = (a + b for a, b in zip(border.op.sides, node.op.geometry.pads, strict=True))
+    geometry = replace(node.op.geometry, pads=(top, left, bottom, right))
+    return replace(node, inputs=border.inputs, op=replace(node.op, geometry=geometry))
 
 
 def quantizer(writer: Writer, source: str, output: str, node: Node, scale: Array, zero: Array, kind: IntType,

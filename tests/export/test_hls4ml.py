@@ -130,8 +130,26 @@ def convolutions() -> Any:
         qnn.QuantLinear(36, 4, **FOUR_BITS))
 
 
+def channelwise() -> Any:
+    """One scale a channel and biases, in a convolution behind a border and in dense layers."""
+    scales = {"weight_quant": quant.Int8WeightPerChannelFixedPoint, "weight_bit_width": 4}
+    return torch.nn.Sequential(
+        signed(6), torch.nn.ZeroPad2d((1, 0, 2, 1)), qnn.QuantConv2d(2, 3, 3, **scales), risen(), torch.nn.Flatten(),
+        qnn.QuantLinear(36, 5, **scales), signed(5), qnn.QuantLinear(5, 3, bias=False, **scales))
+
+
+def ternary() -> Any:
+    """Activations and weights of three values, weights of two."""
+    three, two = quant.SignedTernaryWeightPerTensorConst, quant.SignedBinaryWeightPerTensorConst
+    first, second = (qnn.QuantLinear(*sizes, bias=False, weight_quant=kind, weight_scaling_const=0.125)
+                     for sizes, kind in (((8, 12), three), ((12, 4), two)))
+    return torch.nn.Sequential(qnn.QuantIdentity(quant.SignedTernaryActPerTensorConst, scaling_const=0.5), first,
+                               risen(), second)
+
+
 TRAINED: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
-    "dense": (dense, (8,)), "convolutions": (convolutions, (2, 12, 12)), "branches": (Branches, (2, 5, 5))}
+    "dense": (dense, (8,)), "convolutions": (convolutions, (2, 12, 12)), "branches": (Branches, (2, 5, 5)),
+    "channelwise": (channelwise, (2, 3, 4)), "ternary": (ternary, (8,))}
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -113,3 +114,30 @@ def test_a_scale_for_each_row_is_behind_the_product(tmp_path: Path, seed: int) -
     (wanted,), (found,) = (IntegerModel(integers_of(g)).predict(inputs).values()
                            for g in (graph, load(tmp_path / "m.onnx").graph))
     np.testing.assert_array_equal(found, wanted)
+
+
+def test_zeros_around_a_map_are_the_pads_of_its_convolution(tmp_path: Path, seed: int) -> None:
+    """Where it alone reads them: the second border is a Pad, which a pool reads too."""
+    class Borders(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.pixels, self.inner = (qnn.QuantIdentity(bit_width=5) for _ in range(2))
+            self.first, self.second = (qnn.QuantConv2d(2, 2, 3, padding=1, stride=2, bias=False) for _ in range(2))
+
+        def forward(self, x: Any) -> Any:
+            y = self.inner(self.first(torch.nn.functional.pad(self.pixels(x), (2, 1, 0, 1))))
+            z = torch.nn.functional.pad(y, (1, 0, 0, 1))
+            return self.second(z), torch.nn.functional.max_pool2d(z, 2)
+
+    torch.manual_seed(seed)
+    graph = to_ir(Borders().eval(), (1, 2, 6, 6))
+    made = qonnx.export(graph)
+    assert [node.op_type for node in made.graph.node].count("Pad") == 1
+    convolutions = [node for node in made.graph.node if node.op_type == "Conv"]
+    pads = [list(a.ints) for node in convolutions for a in node.attribute if a.name == "pads"]
+    assert pads == [[1, 3, 2, 2], [1, 1, 1, 1]]
+    onnx.save(made, tmp_path / "m.onnx")
+    inputs = inputs_of(integers_of(graph), 20, seed)
+    wanted, found = (IntegerModel(integers_of(g)).predict(inputs) for g in (graph, load(tmp_path / "m.onnx").graph))
+    for name, y in wanted.items():
+        np.testing.assert_array_equal(found[name], y)
