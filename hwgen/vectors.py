@@ -81,13 +81,12 @@ def random_inputs(ports: Mapping[str, InputPort], frames: int, seed: int) -> dic
 
 
 def _random(port: InputPort, frames: int, generator: np.random.Generator) -> Array:
-    cuts = _cuts_by_element(port)
-    elements, levels = cuts.shape[0], cuts.shape[1] + 1
+    cuts, rows = _cuts(port)
+    levels = cuts.shape[1] + 1
     if levels == 1:
         return np.zeros((frames, *port.shape), np.float32)
-    codes = generator.integers(0, levels, (frames, elements))
-    rows = np.arange(elements)
-    on_cut = generator.random((frames, elements)) < _CUT_SHARE
+    codes = generator.integers(0, levels, (frames, len(rows)))
+    on_cut = generator.random((frames, len(rows))) < _CUT_SHARE
     reals = np.where(on_cut, cuts[rows, np.minimum(codes, levels - 2)], _middles(cuts)[rows, codes])
     return reals.astype(np.float32).reshape(frames, *port.shape)
 
@@ -96,11 +95,11 @@ def as_reals(array: Array, port: InputPort) -> Array:
     """What the references read: integers for a port that takes them raw become reals that quantize to them."""
     if not (port.encode.raw and array.dtype.kind in "iub"):
         return array
-    cuts = _cuts_by_element(port)
+    cuts, rows = _cuts(port)
     port.run(array)  # refuses integers that the type does not have
     flat, kind = array.reshape(len(array), -1).astype(np.int64), port.encode.type
     codes = (flat > 0).astype(np.int64) if kind == BIPOLAR else flat - kind.lo
-    return _middles(cuts)[np.arange(cuts.shape[0]), codes].astype(np.float32).reshape(array.shape)
+    return _middles(cuts)[rows, codes].astype(np.float32).reshape(array.shape)
 
 
 def as_singles(inputs: Mapping[str, Array], ports: Mapping[str, InputPort]) -> dict[str, Array]:
@@ -109,21 +108,25 @@ def as_singles(inputs: Mapping[str, Array], ports: Mapping[str, InputPort]) -> d
         return {name: np.asarray(as_reals(inputs[name], port), dtype=np.float32) for name, port in ports.items()}
 
 
-def _cuts_by_element(port: InputPort) -> Array:
-    """(elements, N) decisions in the order of the flattened input."""
-    cuts = np.asarray(port.encode.cuts.array, dtype=np.float64)
+def _cuts(port: InputPort) -> tuple[Array, Array]:
+    """(rows, N) decisions, and for each element of the flattened input its row.
+
+    A decision that no number reaches (infinite or NaN), or that every one does, is at the nearest one that some do.
+    """
+    stored = np.asarray(port.encode.cuts.array, dtype=np.float64)
+    cuts = np.where(np.isnan(stored), np.inf, stored)
     elements = int(np.prod(port.shape, dtype=np.int64))
-    rows = np.broadcast_to(cuts, (elements, cuts.shape[1]))
-    if port.order is None:
-        return rows
-    placed = np.empty_like(rows)
-    placed[port.order.array] = rows
-    return placed
+    rows = np.arange(elements) if len(cuts) > 1 else np.zeros(elements, np.int64)
+    if port.order is not None:
+        rows[port.order.array] = rows.copy()
+    reached = np.abs(cuts) < _LARGE
+    lowest, highest = (getattr(np.where(reached, cuts, empty), end)(axis=1, keepdims=True, initial=empty)
+                       for end, empty in (("min", np.inf), ("max", -np.inf)))
+    return np.where(reached.any(axis=1, keepdims=True), cuts.clip(lowest, highest), 0.0), rows
 
 
 def _middles(cuts: Array) -> Array:
-    """(elements, N) ascending decisions to (elements, N + 1) reals, one inside each level."""
-    finite = np.clip(cuts, -_LARGE, _LARGE)
-    first, last = finite[:, :1], finite[:, -1:]
+    """(rows, N) ascending decisions to (rows, N + 1) reals, one inside each level that has numbers."""
+    first, last = cuts[:, :1], cuts[:, -1:]
     step = (last - first) / max(cuts.shape[1] - 1, 1) + (last == first)
-    return np.concatenate([first - step / 2, (finite[:, 1:] + finite[:, :-1]) / 2, last + step / 2], axis=1)
+    return np.concatenate([first - step / 2, (cuts[:, 1:] + cuts[:, :-1]) / 2, last + step / 2], axis=1)

@@ -39,6 +39,16 @@ def test_random_inputs_follow_a_permuted_stream(seed: int) -> None:
     assert ((codes == 0).any(axis=0) & (codes == 1).any(axis=0)).all()
 
 
+@pytest.mark.parametrize("cuts", [[-np.inf, 0.0, 1.0], [-np.inf, -np.inf, -np.inf], [2.0, np.inf, np.inf],
+                                  [-np.inf, 1.0, np.nan]])
+def test_random_inputs_are_finite_where_decisions_are_not(cuts: list[float], seed: int) -> None:
+    """As behind a ReLU: levels that no number has, or that all have. The others are reached."""
+    made = random_inputs({"x": port(np.array([cuts]))}, 100, seed)["x"]
+    assert np.isfinite(made).all() and np.abs(made).max() < 10
+    reached = {sum(x >= cut for cut in cuts) for x in (-5.0, 0.5, 5.0)}
+    assert set(np.unique(port(np.array([cuts])).run(made))) == reached
+
+
 @pytest.mark.parametrize("kind", [BIPOLAR, full_range(8, True)])
 def test_integers_for_a_typed_input_become_reals_that_quantize_to_them(kind: IntType, seed: int) -> None:
     cuts = (np.arange(kind.lo, kind.hi) + 0.5)[None] / 1024 if kind != BIPOLAR else np.zeros((1, 1))
