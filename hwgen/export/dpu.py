@@ -24,7 +24,7 @@ from hwgen.ir.tensor import Array
 from hwgen.model import IntegerModel
 from hwgen.passes.pipeline import integers_of
 from hwgen.reference import exact
-from hwgen.vectors import load_inputs, random_inputs
+from hwgen.vectors import as_singles, load_inputs, random_inputs
 
 FRAMES = 16
 """Random ones, where no inputs are given."""
@@ -50,9 +50,10 @@ def write(graph: Graph, options: ExportOptions) -> Written:
 
 
 def frames(model: IntegerModel, options: ExportOptions) -> dict[str, Array]:
-    """(frames, *shape) inputs by graph input: the user's, or random ones."""
+    """(frames, *shape) float32 inputs by graph input: the user's, or random ones."""
     ports: dict[str, InputPort] = {port.name: port for port in model.input_ports}
-    return load_inputs(options.inputs, ports) if options.inputs else random_inputs(ports, FRAMES, options.seed)
+    given = load_inputs(options.inputs, ports) if options.inputs else random_inputs(ports, FRAMES, options.seed)
+    return as_singles(given, ports)
 
 
 def checked(network: DpuNetwork, model: IntegerModel, inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -133,6 +133,18 @@ def test_a_second_name_of_an_output_is_no_work_of_the_host() -> None:
     assert written.facts["host"] == [] and len(written.notes) == 1
 
 
+def test_doubles_are_read_as_float32(tmp_path: Path) -> None:
+    """As every runtime reads them: these lie below decisions, and on them in float32."""
+    net = Net((50,))
+    net.chain([dense(RNG, 3, 50), int8(3)])
+    x = np.nextafter((np.arange(100).reshape(2, 50) - 40.5) / 32, -9)
+    files = {}
+    for kind in (np.float32, np.float64):
+        np.save(tmp_path / "x.npy", x.astype(kind))
+        files[kind] = dpu.write(net.build(), ExportOptions(inputs={None: tmp_path / "x.npy"})).files
+    assert files[np.float32] == files[np.float64]
+
+
 def test_layers_are_checked_against_the_integer_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong constant in the layers alone is found before anything is written."""
     net = Net((2,))
