@@ -136,7 +136,7 @@ def test_a_second_name_of_an_output_is_no_work_of_the_host() -> None:
 def test_doubles_are_read_as_float32(tmp_path: Path) -> None:
     """As every runtime reads them: these lie below decisions, and on them in float32."""
     net = Net((50,))
-    net.chain([dense(RNG, 3, 50), int8(3)])
+    net.chain([dense(RNG, 50, 3), int8(3)])
     x = np.nextafter((np.arange(100).reshape(2, 50) - 40.5) / 32, -9)
     files = {}
     for kind in (np.float32, np.float64):
