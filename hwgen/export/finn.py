@@ -103,6 +103,8 @@ class Finn(Dialect):
         for node in sheet.nodes:
             if node.op_type in ("Conv", "MaxPool"):
                 _complete(sheet, node)
+            if node.op_type == "Reshape" and sheet.constants[node.input[1]].dims == [2]:
+                _flatten(node)
         for name, tensor in sheet.tensors.items():
             sheet.annotations.setdefault(tensor, datatype(int_type(sheet.value(name))))
 
@@ -127,6 +129,13 @@ def _complete(sheet: Sheet, node: NodeProto) -> None:
         defaults |= {"kernel_shape": sheet.constants[node.input[1]].dims[2:], "group": 1}
     given = {attribute.name for attribute in node.attribute}
     node.attribute.extend(helper.make_attribute(name, value) for name, value in defaults.items() if name not in given)
+
+
+def _flatten(node: NodeProto) -> None:
+    """A Reshape to vectors as Flatten, into which FINN absorbs the transpose that makes a map channels last."""
+    node.op_type = "Flatten"
+    del node.input[1]
+    node.attribute.append(helper.make_attribute("axis", 1))
 
 
 def _width(values: list[int]) -> tuple[int, bool]:

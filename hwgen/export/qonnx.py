@@ -285,6 +285,10 @@ def _leaky(writer: Writer, node: Node, op: q.LeakyRelu) -> None:
 
 
 def _reshape(writer: Writer, node: Node, op: q.Reshape) -> None:
+    """To a vector by Flatten, into which FINN absorbs the transpose that makes a map channels last."""
+    if len(op.shape) == 1:
+        writer.node("Flatten", node.inputs, node.outputs[0], name=node.outputs[0], axis=1)
+        return
     shape = writer.constant(f"{node.outputs[0]}_shape", [1, *op.shape], np.int64)
     writer.node("Reshape", [node.inputs[0], shape], node.outputs[0], name=node.outputs[0])
 

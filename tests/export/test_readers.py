@@ -141,3 +141,11 @@ def test_zeros_around_a_map_are_the_pads_of_its_convolution(tmp_path: Path, seed
     wanted, found = (IntegerModel(integers_of(g)).predict(inputs) for g in (graph, load(tmp_path / "m.onnx").graph))
     for name, y in wanted.items():
         np.testing.assert_array_equal(found[name], y)
+
+
+def test_a_map_becomes_a_vector_by_flatten(seed: int) -> None:
+    """FINN's streamlining takes a Reshape for one where its shape is [1, -1] only."""
+    graph = network(seed)
+    for made in (qonnx.export(graph), finn.export(integers_of(graph)).model):
+        kinds = [node.op_type for node in made.graph.node]
+        assert "Flatten" in kinds and "Reshape" not in kinds
