@@ -42,7 +42,7 @@ def require(distributions: Iterable[str], target: str) -> None:
 
 def missing(package: str, target: str, distribution: str) -> HwgenError:
     """The error of a module that is not there; distribution: its name for pip."""
-    return HwgenError("no-package", target, f"running it needs the package {package}",
+    return HwgenError("no-package", target, f"it needs the package {package}",
                       f"Install it: pip install {distribution}.", exit_code=Exit.STAGE_UNAVAILABLE)
 
 

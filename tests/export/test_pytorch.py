@@ -310,7 +310,7 @@ def test_missing_torch_and_missing_engines(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(HwgenError) as caught:
         export_network(DIGITS, "pytorch", tmp_path / "m.pt")
-    assert str(caught.value) == ("no-package: pytorch: running it needs the package torch. "
+    assert str(caught.value) == ("no-package: pytorch: it needs the package torch. "
                                  "Install it: pip install torch.")
     assert caught.value.exit_code is Exit.STAGE_UNAVAILABLE
     assert not (tmp_path / "m.pt").exists()

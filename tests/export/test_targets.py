@@ -247,13 +247,13 @@ def test_a_missing_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(HwgenError) as caught:
         engines.need("onnxruntime", "qdq")
-    assert str(caught.value) == ("no-package: qdq: running it needs the package onnxruntime. "
+    assert str(caught.value) == ("no-package: qdq: it needs the package onnxruntime. "
                                  "Install it: pip install onnxruntime.")
     assert caught.value.exit_code is Exit.STAGE_UNAVAILABLE
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("import flatpack.sub", "running it needs the package flatpack. Install it: pip install flatpack."),
+    ("import flatpack.sub", "it needs the package flatpack. Install it: pip install flatpack."),
     ("raise ImportError('libx.so: cannot\\nopen')", "the package broken cannot be imported: libx.so: cannot open. "
                                                    "Install it again: pip install --force-reinstall broken."),
     ("raise OSError('libx.so')", "the package broken cannot be imported: libx.so. Install it again: pip install "
@@ -274,7 +274,7 @@ def test_a_missing_runtime_is_told_of_the_target_that_needs_it(
         monkeypatch: pytest.MonkeyPatch) -> None:
     """After writing, which needs none; before compare runs the other targets."""
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
-    expected = (f"error[no-package]: {target}: running it needs the package {package}\n"
+    expected = (f"error[no-package]: {target}: it needs the package {package}\n"
                 f"help: Install it: pip install {distribution}.\n")
     out = tmp_path / "out"
     assert run(["export", DIGITS, "--to", target, "--run", "--out", str(out)]) == Exit.STAGE_UNAVAILABLE

@@ -225,7 +225,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tvm, "find_spec", lambda name: None)
     with pytest.raises(HwgenError) as caught:
         tvm.executed({}, [], {})
-    assert str(caught.value) == "no-package: tvm: running it needs the package tvm. Install it: pip install apache-tvm."
+    assert str(caught.value) == "no-package: tvm: it needs the package tvm. Install it: pip install apache-tvm."
     assert caught.value.exit_code is Exit.STAGE_UNAVAILABLE
 
 
