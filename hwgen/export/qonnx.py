@@ -134,9 +134,26 @@ def _quant(writer: Writer, node: Node, op: q.Quant) -> None:
     """One Quant; two where the zero point is added behind the rounding and that is not the same as before it."""
     scale, zero = (_with_batch(writer, node, part.fractions()) for part in (op.scale, op.zero_point))
     source, rounding = node.inputs[0], op.rounding
-    if not (op.zero_point_inside or _moves_through(op, node.inputs[0] in writer.graph.inputs)):
+    single = _is_input(writer.graph, source)
+    if op.rounding is Rounding.HALF_UP and op.type != BIPOLAR and not single:
+        source, op = _half_a_step_up(writer, node, scale), replace(op, rounding=Rounding.FLOOR)
+        rounding = op.rounding
+    if not (op.zero_point_inside or _moves_through(op, single)):
         source, rounding = _rounded_first(writer, node, op, scale), Rounding.HALF_EVEN
     quantizer(writer, source, node.outputs[0], node, scale, zero, op.type, rounding)
+
+
+def _is_input(graph: Graph, name: str) -> bool:
+    """Whether it is a graph input, in another shape or order too: a quantizer of it decides in float32."""
+    producer = graph.producer(name)
+    return producer is None or (isinstance(producer.op, q.Reshape | q.Transpose)
+                                and _is_input(graph, producer.inputs[0]))
+
+
+def _half_a_step_up(writer: Writer, node: Node, scale: Array) -> str:
+    """The floor of it is half up, which QONNX has not. A graph's input is rounded by float32, which this would move."""
+    half = writer.constant(f"{node.outputs[0]}_half", float32(scale / 2, node, "scale"))
+    return writer.inner("Add", [node.inputs[0], half], node, "raised")
 
 
 def _moves_through(op: q.Quant, decided_in_float32: bool) -> bool:

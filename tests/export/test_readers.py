@@ -19,6 +19,7 @@ from hwgen.ir.types import REAL, full_range
 from hwgen.model import IntegerModel
 from hwgen.ops.quantized import Dense
 from hwgen.passes.pipeline import integers_of
+from hwgen.rounding import Rounding
 from tests.conftest import need_package
 from tests.export.running import inputs_of
 from tests.networks import quant as tiny_quant
@@ -149,3 +150,22 @@ def test_a_map_becomes_a_vector_by_flatten(seed: int) -> None:
     for made in (qonnx.export(graph), finn.export(integers_of(graph)).model):
         kinds = [node.op_type for node in made.graph.node]
         assert "Flatten" in kinds and "Reshape" not in kinds
+
+
+def test_half_up_is_the_floor_of_half_a_step_more(tmp_path: Path, seed: int) -> None:
+    """Which QONNX and hls4ml have; ties are frequent with these scales."""
+    builder = GraphBuilder("half_up", Level.QUANTIZED)
+    value = builder.add_input(Value("x", (3,), REAL)).name
+    half_up = [tiny_quant(0.25, full_range(3, True), Rounding.HALF_UP, zero) for zero in (0.0, 1.0)]
+    dense = Dense(Tensor(np.arange(-4, 5).reshape(3, 3)), Tensor(0.25), Tensor(0.0), None)
+    ops = [tiny_quant(0.5, full_range(4, True)), dense, half_up[0], dense, half_up[1]]
+    for number, op in enumerate(ops):
+        value = builder.add(f"n{number}", op, [value], [f"v{number}"])[0].name
+    graph = builder.build([value])
+    made = qonnx.export(graph)
+    onnx.save(made, tmp_path / "m.onnx")
+    inputs = inputs_of(integers_of(graph), 100, seed)
+    wanted, found = (IntegerModel(integers_of(g)).predict(inputs)[value]
+                     for g in (graph, load(tmp_path / "m.onnx").graph))
+    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(engines.qonnx(made, inputs)[value], wanted)
