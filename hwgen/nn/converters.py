@@ -28,7 +28,6 @@ from hwgen.ops.quantized import (
     Quant,
     Relu,
     Reshape,
-    Softmax,
     Transpose,
 )
 from hwgen.ops.quantized_curves import Product
@@ -182,25 +181,6 @@ def prelu(site: Site, call: Call) -> None:
     value, slope = site.value(call), constant(site.arguments(call)["weight"]).array
     shaped = slope.reshape(-1) if slope.size == 1 else slope.reshape(-1, *(1,) * (len(value.shape) - 1))
     site.add(call, LeakyRelu(Tensor(shaped)), value)
-
-
-@converts(F.softmax, torch.softmax, torch.Tensor.softmax, takes="input dim")
-def softmax(site: Site, call: Call) -> None:
-    """Along the last axis."""
-    _softmax(site, call, log=False)
-
-
-@converts(F.log_softmax, torch.log_softmax, torch.Tensor.log_softmax, takes="input dim")
-def log_softmax(site: Site, call: Call) -> None:
-    """Along the last axis."""
-    _softmax(site, call, log=True)
-
-
-def _softmax(site: Site, call: Call, log: bool) -> None:
-    value, axis = site.value(call), site.arguments(call).get("dim")
-    if axis not in (-1, len(value.shape)):
-        raise refuse(call, f"it runs over axis {axis}", "Only the last axis is supported.")
-    site.add(call, Softmax(log), value)
 
 
 _POOL = "input kernel_size stride padding"

@@ -112,12 +112,13 @@ class _Recorder(TorchFunctionMode):
             with self:
                 made = model(*inputs)
         except HwgenError as error:
-            raise HwgenError(error.code, f"{error.where} '{self._layer()}'", error.why, error.help) from None
+            where = f"{error.where} in '{self._layer() or type(model).__name__}'"
+            raise HwgenError(error.code, where, error.why, error.help) from None
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             text = " ".join(str(error).split())[:MAX_MESSAGE]
             raise HwgenError("forward-failed", self._layer() or type(model).__name__, f"its forward pass fails: {text}",
                              "Check the shape of the input, and that the model runs on it in torch.") from error
-        for y in made if isinstance(made, list | tuple) and not isinstance(made, IntQuantTensor) else [made]:
+        for y in _parts(made):
             self.recording.outputs.append(self.numbers.get(id(_plain(y)), -1))
         return self.recording
 
@@ -166,7 +167,7 @@ class _Recorder(TorchFunctionMode):
         arguments, options = self._referred(arguments), self._referred(dict(options))
         if not any(True for _ in refs((arguments, options))):
             return
-        for part, output in enumerate(made if type(made) in (list, tuple) else [made]):
+        for part, output in enumerate(_parts(made)):
             value = _plain(output)
             if isinstance(value, Tensor):
                 number = self._number(value)
@@ -193,6 +194,11 @@ def _on_grid(module: nn.Module, output: Any) -> IntQuantTensor:
         return IntQuantTensor(output[0], output[1], output[2], output[3], module.settings.signed, False)
     assert isinstance(output, IntQuantTensor)
     return output
+
+
+def _parts(made: Any) -> Sequence[Any]:
+    """What a function gives: several values, torch.topk's named ones too, or one."""
+    return made if isinstance(made, list | tuple) and not isinstance(made, IntQuantTensor) else [made]
 
 
 def _plain(x: Any) -> Any:

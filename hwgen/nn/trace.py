@@ -11,7 +11,7 @@ from torch import nn
 from hwgen.errors import HwgenError
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Value
 from hwgen.ir.types import REAL
-from hwgen.nn import convert_curves, convert_layout, converters  # noqa: F401  (registers them)
+from hwgen.nn import convert_curves, convert_layout, convert_outputs, converters  # noqa: F401  (registers them)
 from hwgen.nn.calls import Site, converter_of, function_name, place, stand_in
 from hwgen.nn.record import Call, Recording, record, refs
 
