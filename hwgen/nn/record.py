@@ -112,7 +112,7 @@ class _Recorder(TorchFunctionMode):
             with self:
                 made = model(*inputs)
         except HwgenError as error:
-            where = f"{error.where} in '{self._layer() or type(model).__name__}'"
+            where = f"{error.where} '{self._layer() or type(model).__name__}'"
             raise HwgenError(error.code, where, error.why, error.help) from None
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             text = " ".join(str(error).split())[:MAX_MESSAGE]

@@ -79,5 +79,5 @@ def test_a_sum_of_unequal_grids_names_its_layer() -> None:
     for model, name in ((Scores(Sum()), "function"), (Sum(), "Sum")):
         with pytest.raises(HwgenError) as caught:
             to_ir(model, (1, 8))
-        assert str(caught.value) == (f"unequal-grids: IntQuantTensor in '{name}': the scale of the operands differs. "
+        assert str(caught.value) == (f"unequal-grids: IntQuantTensor '{name}': the scale of the operands differs. "
                                      "Quantize them with one shared quantizer.")
