@@ -2,10 +2,12 @@
 
 A layer and the step function behind it become one QLinearConv where an integer bias and a multiplier per channel are
 certified for every accumulator value; a product of vectors a QLinearMatMul, or with a bias a QLinearConv of 1x1. Where
-no such constants exist, the layer is a ConvInteger or MatMulInteger, and its step function one of the QDQ forms.
+no such constants exist, the layer is a ConvInteger or MatMulInteger, and its step function one of the QDQ forms. Layers
+whose inputs or weights no byte holds are products of floats, as in QDQ.
 
-Weights are int8, which is the fastest; where two products could have a sum beyond 16 bits, which processors without
-VNNI instructions saturate for int8, they are uint8: for these onnxruntime has kernels of 16-bit products there.
+Weights of the QLinear operators are int8, which is the fastest; where two products could have a sum beyond 16 bits,
+which processors without VNNI instructions saturate for int8, they are uint8: for these onnxruntime has kernels of
+16-bit products there. ConvInteger is several times faster with uint8, and before onnxruntime 1.24 has nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from hwgen.errors import HwgenError
 from hwgen.export.integer_layers import write_network
 from hwgen.export.qdq import Qdq, container, decoded, limited, quantized
 from hwgen.export.requantization import Single, single_of
@@ -56,15 +57,12 @@ class Qop(Qdq):
         return super().first(sheet, port, real, place)
 
     def product(self, sheet: Sheet, node: Node, source: str, weight: Array, attributes: dict[str, Any]) -> bool:
-        """Kept until its reader is known. HwgenError: "not-exportable" beyond eight bits."""
-        kinds = {"inputs": int_type(sheet.value(source)), "weights": IntType(int(weight.min()), int(weight.max()))}
-        for role, kind in kinds.items():
-            if (zero_of(weight) if role == "weights" else container(sheet, kind)) is None:
-                raise HwgenError("not-exportable", node.name, f"its {role} go from {kind.lo} to {kind.hi}, an integer "
-                                 "operator takes 8 bits", "Use the target qdq, or fewer bits.")
+        """Kept until its reader is known; left to floats, as QDQ has it, where no bytes hold it."""
         total = int_type(sheet.value(node.outputs[0]))
-        if max(-total.lo, total.hi) >= ACCUMULATOR:
-            raise HwgenError("not-exportable", node.name, "its accumulator passes 31 bits", "Use the target qdq.")
+        if container(sheet, int_type(sheet.value(source))) is None or zero_of(weight) is None or max(
+                -total.lo, total.hi) >= ACCUMULATOR:
+            sheet.forms[node.name] = "floats"
+            return False
         made = self.products[node.outputs[0]] = _Product(node, source, weight, attributes)
         sheet.lazy[node.outputs[0]] = lambda: _accumulator(sheet, made)
         return True
@@ -102,10 +100,13 @@ def codes_of(sheet: Sheet, source: str) -> Codes:
     return sheet.codes[x]
 
 
-def _stored(sheet: Sheet, product: _Product, codes: Codes, weight: Array) -> tuple[str, Array]:
-    """The weights as bytes, in the operator's arrangement, and their zero point, which has the type of the bytes."""
+def _stored(sheet: Sheet, product: _Product, codes: Codes, weight: Array, *, signed: bool = True) -> tuple[str, Array]:
+    """The weights as bytes, in the operator's arrangement, and their zero point, which has the type of the bytes.
+
+    signed: whether they may be int8.
+    """
     zero = zero_of(weight) or 0
-    signed = not pairs_saturate(product.weight + zero, int_type(sheet.value(product.source)).hi + codes.zero)
+    signed = signed and not pairs_saturate(product.weight + zero, int_type(sheet.value(product.source)).hi + codes.zero)
     zeros = np.array(zero if signed else zero + _SIGN, np.int8 if signed else np.uint8)
     return sheet.constant(f"{product.node.outputs[0]}_weight", weight + int(zeros), zeros.dtype.type), zeros
 
@@ -114,7 +115,7 @@ def _accumulator(sheet: Sheet, product: _Product) -> str:
     """ConvInteger or MatMulInteger, as floats."""
     name, matrix = product.node.outputs[0], product.weight.ndim == 2
     codes = codes_of(sheet, product.source)
-    weight, zeros = _stored(sheet, product, codes, product.weight.T if matrix else product.weight)
+    weight, zeros = _stored(sheet, product, codes, product.weight.T if matrix else product.weight, signed=matrix)
     zero = sheet.constant(f"{name}_weight_zero_point", zeros, zeros.dtype.type)
     x = _vector(sheet, product, codes.tensor) if matrix else codes.tensor
     total = sheet.step("MatMulInteger" if matrix else "ConvInteger", [x, weight, codes.origin, zero], f"{name}_int32",

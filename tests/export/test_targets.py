@@ -302,12 +302,6 @@ def dense(rows: int, columns: int, size: int = 3) -> Dense:
 WIDE = quant(2.0**-10, full_range(16, True))
 NARROW = quant(0.25, full_range(4, False))
 REFUSED: list[tuple[Callable[[Graph], Exported], Graph, str]] = [
-    (qop.export, chain((4,), WIDE, dense(3, 4)),
-     "not-exportable: n1: its inputs go from -32768 to 32767, an integer operator takes 8 bits. Use the target "
-     "qdq, or fewer bits."),
-    (qop.export, chain((4,), NARROW, dense(3, 4, 1000)),
-     "not-exportable: n1: its weights go from -967 to 826, an integer operator takes 8 bits. Use the target qdq, "
-     "or fewer bits."),
     (finn.export, chain((4,), WIDE, dense(3, 4, 1000)),
      "not-exportable: v1_weight: its product passes 2^24, which float32 does not hold. Use fewer bits."),
     (finn.export, chain((2,), Elementwise("mul", Tensor(np.array([1.0, 2.0]))), NARROW, dense(3, 2)),
@@ -358,6 +352,18 @@ WIDE_NETWORKS = {
 
 MAPS = ("digits", "windows", "mean and deviation", "search")
 """Their convolutions are Conv, but one of "windows", whose sums no digits keep below 2^24."""
+
+
+@pytest.mark.parametrize("name", WIDE_NETWORKS)
+def test_wide_and_odd_networks_in_qop(name: str, seed: int) -> None:
+    """What no byte holds is in floats."""
+    need_package("onnxruntime")
+    graph = WIDE_NETWORKS[name]()
+    exported = qop.export(graph)
+    for optimised in (True, False):
+        assert differences(graph, exported, inputs_of(graph, 30, seed),
+                           partial(engines.onnxruntime, optimised=optimised)) == {}
+    assert ("floats" in exported.forms.values()) == (name in ("dense in float64", "digits", "windows"))
 
 
 @pytest.mark.parametrize("name", WIDE_NETWORKS)
