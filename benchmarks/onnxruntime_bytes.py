@@ -1,9 +1,10 @@
-"""uint8 beside int8 weights in onnxruntime's integer operators, in turns on one core: hwgen.export.qop takes the faster."""
+"""uint8 beside int8 weights in onnxruntime's integer operators, in turns on one core: what hwgen.export.qop takes."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -14,7 +15,7 @@ from hwgen.ir.tensor import Array
 ROUNDS, RUNS = 5, 20
 RNG = np.random.default_rng(0)
 QLINEAR = ["x", "one", "zero", "w", "multipliers", "w_zero", "one", "zero"]
-OPERATORS: dict[str, tuple[str, list[str], tuple[int, ...], tuple[int, ...], dict[str, object]]] = {
+OPERATORS: dict[str, tuple[str, list[str], tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "QLinearConv 3x3": ("QLinearConv", [*QLINEAR, "bias"], (1, 64, 56, 56), (64, 64, 3, 3), {"pads": [1, 1, 1, 1]}),
     "QLinearConv depthwise": ("QLinearConv", [*QLINEAR, "bias"], (1, 64, 56, 56), (64, 1, 3, 3), {"group": 64}),
     "QLinearMatMul": ("QLinearMatMul", QLINEAR, (16, 512), (512, 64), {}),
