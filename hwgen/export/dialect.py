@@ -45,6 +45,14 @@ class Dialect(ABC):
         """Whether it writes this pool itself."""
         return False
 
+    def upsample(self, sheet: Sheet, node: Node, x: str, factors: tuple[int, int]) -> bool:
+        """Whether it writes this itself: each pixel several times, downwards and to the right."""
+        return False
+
+    def depth_to_space(self, sheet: Sheet, node: Node, x: str, block: tuple[int, int], mode: str) -> bool:
+        """Whether it writes this itself; mode: of ONNX's operator, "CRD" or "DCR"."""
+        return False
+
     def finish(self, sheet: Sheet) -> None:
         """What is left when all nodes are written."""
         return None

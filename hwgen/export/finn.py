@@ -91,6 +91,20 @@ class Finn(Dialect):
         sheet.forms[node.name] = "MultiThreshold"
         sheet.define(name, multi_threshold(sheet, name, x, rows, op.type, kind))
 
+    def upsample(self, sheet: Sheet, node: Node, x: str, factors: tuple[int, int]) -> bool:
+        """A Resize, of which FINN makes its own layer."""
+        scales = sheet.constant(f"{node.outputs[0]}_scales", [1, 1, *factors])
+        sheet.integers(node, "Resize", [x, "", scales], mode="nearest", nearest_mode="floor",
+                       coordinate_transformation_mode="asymmetric")
+        return True
+
+    def depth_to_space(self, sheet: Sheet, node: Node, x: str, block: tuple[int, int], mode: str) -> bool:
+        """The operator itself, whose blocks are square."""
+        square = block[0] == block[1]
+        if square:
+            sheet.integers(node, "DepthToSpace", [x], blocksize=block[0], mode=mode)
+        return square
+
     def finish(self, sheet: Sheet) -> None:
         """The datatypes of all values, and nodes without an attribute left to ONNX's defaults.
 

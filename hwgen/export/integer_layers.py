@@ -278,6 +278,8 @@ def _upsample(sheet: Sheet, dialect: Dialect, node: Node, op: Upsample) -> None:
     """Each pixel several times, by taking rows and columns: Resize has too many readings."""
     kind, name = sheet.carrier(node.inputs[0]), node.outputs[0]
     x = sheet.read(node.inputs[0], kind)
+    if dialect.upsample(sheet, node, x, op.factors):
+        return
     for axis, factor in zip((2, 3), op.factors, strict=True):
         size = sheet.value(node.inputs[0]).shape[axis - 2]
         index = sheet.constant(f"{name}_index", np.repeat(np.arange(size), factor), np.int64)
@@ -291,6 +293,8 @@ def _depth_to_space(sheet: Sheet, dialect: Dialect, node: Node, op: DepthToSpace
     height, width, channels = sheet.value(node.inputs[0]).shape
     rest = channels // (down * right)
     x = sheet.read(node.inputs[0], kind)
+    if dialect.depth_to_space(sheet, node, x, op.block, "CRD" if op.interleaved else "DCR"):
+        return
     split, order = ([rest, down, right], [0, 1, 4, 2, 5, 3]) if op.interleaved else ([down, right, rest],
                                                                                     [0, 3, 4, 1, 5, 2])
     parts = sheet.reshaped(x, [*split, height, width], f"{name}_parts")

@@ -21,7 +21,7 @@ from hwgen.ops.quantized import Dense
 from hwgen.passes.pipeline import integers_of
 from hwgen.rounding import Rounding
 from tests.conftest import need_package
-from tests.export.running import inputs_of
+from tests.export.running import differences, inputs_of
 from tests.networks import quant as tiny_quant
 
 torch = pytest.importorskip("torch")
@@ -74,6 +74,25 @@ def test_finn_files_are_read_again(tmp_path: Path, seed: int) -> None:
     onnx.save(made, tmp_path / "m.onnx")
     model, again = IntegerModel(integers), IntegerModel(integers_of(load(tmp_path / "m.onnx").graph))
     inputs = inputs_of(integers, 20, seed)
+    (wanted,), (found,) = model.predict(inputs).values(), again.predict(inputs).values()
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [torch.nn.Upsample(scale_factor=(2, 3)), torch.nn.PixelShuffle(2)],
+                         ids=["upsample", "pixel shuffle"])
+def test_finn_files_have_onnx_operators_that_move_pixels(layer: Any, tmp_path: Path, seed: int) -> None:
+    """Resize and DepthToSpace, not what they could be composed of."""
+    need_package("qonnx")
+    torch.manual_seed(seed)
+    model = torch.nn.Sequential(qnn.QuantIdentity(bit_width=4), layer, qnn.QuantConv2d(
+        4 if isinstance(layer, torch.nn.Upsample) else 1, 2, 2, bias=False), qnn.QuantIdentity(bit_width=4))
+    integers = integers_of(to_ir(model.eval(), (1, 4, 3, 2)))
+    made = finn.export(integers)
+    assert {"Resize", "DepthToSpace"} & {node.op_type for node in made.model.graph.node}
+    inputs = inputs_of(integers, 6, seed)
+    assert differences(integers, made, inputs, engines.qonnx) == {}
+    onnx.save(made.model, tmp_path / "m.onnx")
+    model, again = IntegerModel(integers), IntegerModel(integers_of(load(tmp_path / "m.onnx").graph))
     (wanted,), (found,) = model.predict(inputs).values(), again.predict(inputs).values()
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
