@@ -28,7 +28,18 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 verification failed, 2 user's input, 3 a tool is missing, 70 a bug."""
     words = sys.argv[1:] if arguments is None else arguments
     sys.stdout, sys.stderr = map(_writable, (sys.stdout, sys.stderr))
-    sys.exit(run(words))
+    code = run(words)
+    _drop_unwritable(sys.stdout)
+    sys.exit(code)
+
+
+def _drop_unwritable(stream: TextIO) -> None:
+    """What an output did not take is not tried again at the interpreter's end, which would be another exit code."""
+    try:
+        stream.flush()
+    except OSError:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), stream.fileno())
 
 
 def _writable(stream: TextIO | None) -> TextIO:
@@ -45,7 +56,9 @@ def run(words: list[str]) -> int:
     from hwgen.report.console import Console
 
     try:
-        return int(hwgen.main(args=words, prog_name="hwgen", standalone_mode=False) or 0)
+        code = int(hwgen.main(args=words, prog_name="hwgen", standalone_mode=False) or 0)
+        sys.stdout.flush()
+        return code
     except HwgenError as error:
         Console().error(error)
         return int(error.exit_code)
@@ -55,7 +68,7 @@ def run(words: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except SystemExit:  # click's answer to a broken pipe; nothing else raises it
+    except (SystemExit, BrokenPipeError):  # SystemExit: click's answer to a broken pipe; nothing else raises it
         return READER_GONE
     except OSError as error:
         if error.errno != errno.ENOSPC:

@@ -131,8 +131,9 @@ BUILD = ("build", str(DIGITS), "--board", "pynq", "--until", "fold", "--out")
 @pytest.mark.parametrize(("shell", "code", "text"), [
     ("| head -n 1", 141, b""), (">&-", 0, b""), (">&- 2>&-", 0, b""),
     ("> /dev/full", 2, b"error[no-space]: output: there is no space left on the device\n")])
-def test_outputs_that_take_nothing(shell: str, code: int, text: bytes, tmp_path: Path) -> None:
-    done = process(*BUILD, str(tmp_path / "out"), shell=shell)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_outputs_that_take_nothing(shell: str, code: int, text: bytes, unbuffered: str, tmp_path: Path) -> None:
+    done = process(*BUILD, str(tmp_path / "out"), shell=shell, PYTHONUNBUFFERED=unbuffered)
     assert (done.returncode, done.stderr[: len(text)], b"internal" in done.stderr) == (code, text, False)
 
 

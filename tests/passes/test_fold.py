@@ -178,7 +178,7 @@ simd = 1                # 1, 2, 4
     ("[layer0]\npe = '2'\n", "bad-folding: {path}: layer0: pe is '2', not a positive integer. Write one table a "
                              "layer, [name], with pe, simd and kernel; a build writes its own as folding.toml."),
     ("[layer0]\nPE = 2\n", "bad-folding: {path}: layer0: PE is not a setting of a layer. "
-                           "The settings are: kernel, pe, simd."),
+                           "Did you mean pe? The settings are: kernel, pe, simd."),
     ("[layer0]\nkernel = 'sparce'\n", "bad-folding: {path}: layer0: no kernel sparce can compute this layer. "
                                       "The kernels of this layer are: dense."),
     ("layer0 = 3\n", "bad-folding: {path}: layer0: this is not a table. Write one table a layer, "
