@@ -23,13 +23,17 @@ from hwgen.ir.tensor import Array
 
 @dataclass(frozen=True)
 class RoundStage(Stage):
-    """x -> quantizer(x) * scale, the same for every element, no zero point."""
+    """x -> (quantizer(x) - zero_point) * scale, the same for every element."""
 
     quantizer: UniformQuantizer
 
     @property
     def scale(self) -> Fraction:
         return Fraction(self.quantizer.scale.array.flat[0])
+
+    @property
+    def zero_point(self) -> Fraction:
+        return Fraction(self.quantizer.zero_point.array.flat[0])
 
     @property
     def invertible(self) -> bool:
@@ -39,14 +43,14 @@ class RoundStage(Stage):
         return self
 
     def evaluate(self, x: Real | int, index: int) -> Fraction:
-        return self.quantizer.quantize(x, 0) * self.scale
+        return (self.quantizer.quantize(x, 0) - self.zero_point) * self.scale
 
     def enclose(self, x: Interval, index: int, bits: int) -> Interval:
         """Closed where an end of x is open too: wider, and never wrong."""
         return Interval(self.evaluate(x.low, index), self.evaluate(x.high, index))
 
     def bounds(self, x: Bounds, index: Array) -> Bounds:
-        lowest = self.quantizer.type.lo
+        lowest = float(self.quantizer.type.lo - self.zero_point)
         least = lowest + np.searchsorted(self._cuts.high, x.low, side="left")
         most = lowest + np.searchsorted(self._cuts.low, x.high, side="right")
         step = bounds_of(np.array([self.scale], dtype=object))

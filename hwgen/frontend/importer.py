@@ -32,6 +32,7 @@ from hwgen.frontend import (
 from hwgen.frontend.attributes import listing, node_name
 from hwgen.frontend.constants import FOLDABLE, AnyConstant, Constant, fold
 from hwgen.frontend.context import Context
+from hwgen.frontend.inner_quantizers import with_inner_quantizers
 from hwgen.frontend.onnx_file import EXPORT_AGAIN, array_of, float_kind, opset, read
 from hwgen.frontend.options import Imported, ImportOptions, choice
 from hwgen.frontend.registry import family_of, lookup
@@ -252,7 +253,7 @@ def finish(context: Context, output_names: list[str]) -> Imported:
                              "End the model with a DequantizeLinear.")
         if context.alias.get(name) not in context.builder.values:
             raise HwgenError("invalid-model", name, "nothing computes this graph output", EXPORT_AGAIN)
-    graph = context.builder.build([context.alias[name] for name in output_names])
+    graph = with_inner_quantizers(context.builder.build([context.alias[name] for name in output_names]))
     host_tail.refuse_without_quantizers(graph)
     refuse_unquantized_inputs(graph)
     layers = host_tail.host_layers(graph)

@@ -7,39 +7,26 @@ from onnx import NodeProto
 from hwgen.frontend import attributes
 from hwgen.frontend.attributes import problem
 from hwgen.frontend.context import Context
+from hwgen.frontend.inner_quantizers import way_of
 from hwgen.frontend.registry import handles
 from hwgen.frontend.shapes import axis_in
 from hwgen.ir.graph import Value
-from hwgen.ops.quantized import BatchNorm, Clip, Elementwise, LeakyRelu, Relu, Transpose
-from hwgen.ops.quantized_curves import Curve, Product
+from hwgen.ops.quantized import Transpose
+from hwgen.ops.quantized_curves import Product
 from hwgen.ops.quantized_maps import Concat, Join
-
-ELEMENTWISE = (BatchNorm, Clip, Curve, Elementwise, Join, LeakyRelu, Product, Relu)
 
 
 def join(context: Context, node: NodeProto) -> None:
     """Add, Sub or Mul of two computed values of one shape; Mul only of functions of the same value."""
     first, second = context.real_value(node, 0), context.real_value(node, 1)
-    if node.op_type == "Div" or (node.op_type == "Mul" and sources(context, first) != sources(context, second)):
+    makers = {made.outputs[0]: made for made in context.builder.nodes}
+    if node.op_type == "Div" or (node.op_type == "Mul" and way_of(makers, [first.name, second.name]) is None):
         raise problem(node, "unsupported-form", f"{node.op_type} joins two computed values", "Sums and differences are "
                       "supported, and products of functions of one value; make one operand a constant.")
     if first.shape != second.shape:
         raise problem(node, "broadcast", f"it joins values of shapes {[1, *first.shape]} and {[1, *second.shape]}",
                       "Join values of equal shape.")
     context.add(node, Product() if node.op_type == "Mul" else Join(node.op_type == "Sub"), first, second)
-
-
-def sources(context: Context, value: Value) -> set[str]:
-    """The values from which a value is computed element by element: layers, quantizers and graph inputs."""
-    makers = {name: node for node in context.builder.nodes for name in node.outputs}
-    found, waiting = set(), [value.name]
-    while waiting:
-        name = waiting.pop()
-        if name in makers and isinstance(makers[name].op, ELEMENTWISE):
-            waiting.extend(makers[name].inputs)
-        else:
-            found.add(name)
-    return found
 
 
 @handles("onnx", "Concat", since=4)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from hwgen.errors import HwgenError
+from hwgen.frontend.inner_quantizers import with_inner_quantizers
 from hwgen.ir.graph import Graph, GraphBuilder, Level, Value
 from hwgen.ir.types import REAL
 from hwgen.nn import convert_curves, convert_layout, convert_outputs, converters  # noqa: F401  (registers them)
@@ -51,7 +52,8 @@ def traced(model: nn.Module, input_shape: Shape | Sequence[Shape], name: str = "
             before += [site.values[index].name for index in refs((call.arguments, call.options))]
             site.values[call.output] = stand_in(builder, site.unique(call.layer or function_name(call)), call.shape[1:])
     outputs = [_output(site, number) for number in recording.outputs]
-    return builder.build([*outputs, *(x for x in dict.fromkeys(before) if x not in (*outputs, *builder.inputs))])
+    more = [x for x in dict.fromkeys(before) if x not in (*outputs, *builder.inputs)]
+    return with_inner_quantizers(builder.build([*outputs, *more]))
 
 
 def input_shape_of(model: nn.Module) -> Shape:

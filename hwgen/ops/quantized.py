@@ -97,8 +97,8 @@ class Quant(QuantizedOp):
 
     scale, zero_point: scalar or broadcastable to the value's shape. With type BIPOLAR: y = scale * (+1 if x >= 0
     else -1). zero_point_inside: whether the zero point is added before the rounding (QONNX) or after (ONNX
-    QuantizeLinear). inner: it stays in the expression of the integer behind it, for a product with that integer (one
-    scale, no zero point).
+    QuantizeLinear). inner: it stays in the expression of the integer before it, for a product with that integer (one
+    scale and zero point).
     """
 
     scale: Tensor

@@ -44,7 +44,14 @@ def gelu_of_tanh() -> list[NodeProto]:
             node("Mul", ["d", "p"], "m"), node("Mul", ["m", "half"], "f")]
 
 
+def again(x: str, y: str, scale: str = "inner", point: str = "third") -> list[NodeProto]:
+    """Quantized on the way, as onnxruntime's and Vitis AI's quantizers do it."""
+    return [node("QuantizeLinear", [x, scale, point], f"{y}_q"),
+            node("DequantizeLinear", [f"{y}_q", scale, point], y)]
+
+
 CONSTANTS: dict[str, Any] = {
+    "inner": np.float32(1 / 113), "third": np.array(3, np.uint8), "coarse": np.float32(0.07),
     "root": [SQRT2], "one": [1.0], "half": [0.5], "three": [3.0], "six": [6.0], "two": [2.0], "zero": [0.0],
     "cubic": [0.044715], "rate": [float(np.float32(np.sqrt(2 / np.pi)))],
     "slopes": [0.25, -0.5, 1.5, -1.0], "factors": [0.5, -1.25, 2.0, 0.75]}
@@ -64,6 +71,13 @@ CASES: dict[str, tuple[list[NodeProto], int]] = {
     "square": (one("Pow", "two"), 13), "square_of_mul": ([node("Mul", ["d", "d"], "f")], 13),
     "max": (one("Max", "half"), 13), "min": (one("Min", "factors"), 13), "clip": (one("Clip", "nought", "top"), 13),
     "mul": (one("Mul", "factors"), 13), "twice": ([node("Add", ["d", "d"], "f")], 13),
+    "silu_quantized": ([node("Sigmoid", ["d"], "s"), *again("s", "i"), node("Mul", ["d", "i"], "f")], 13),
+    "gelu_quantized": ([node("Div", ["d", "root"], "u"), *again("u", "v", "coarse", "point"), node("Erf", ["v"], "e"),
+                        *again("e", "g", "inner", "point"), node("Add", ["g", "one"], "p"), *again("p", "o"),
+                        node("Mul", ["d", "o"], "m"), *again("m", "k", "coarse", "point"),
+                        node("Mul", ["k", "half"], "f")], 17),
+    "two_rounded_factors": ([node("Tanh", ["d"], "t"), *again("t", "a", "inner", "point"), node("Abs", ["d"], "s"),
+                             *again("s", "b", "coarse"), node("Mul", ["a", "b"], "f")], 13),
     "residual": ([node("Tanh", ["d"], "t"), node("Sub", ["d", "t"], "f")], 13),
 }
 

@@ -143,6 +143,27 @@ def test_what_has_no_exact_counterpart(name: str) -> None:
     assert str(caught.value).replace(" in 'function'", "") == text
 
 
+class Gated(nn.Module):
+    """x times its own quantized sigmoid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.gate = qnn.QuantIdentity(bit_width=6), qnn.QuantSigmoid(bit_width=5)
+        self.last = qnn.QuantIdentity(bit_width=6)
+
+    def forward(self, x: Any) -> Any:
+        x = self.first(x)
+        return self.last(x * self.gate(x))
+
+
+def test_a_quantized_gate_is_part_of_one_step(seed: int) -> None:
+    """Its integers have no circuit: two quantizers are left, and both have torch's integers."""
+    torch.manual_seed(seed)
+    x = torch.randn(50, 8)
+    found = compared(trained(Gated(), x, steps=1), x)
+    assert (found.quantizers, found.mismatches) == (2, 0) and found.near_ties <= 1
+
+
 def test_another_function_is_noticed(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison bites: x * tanh(softplus(x)) in the place of x * sigmoid(x)."""
     torch.manual_seed(seed)
