@@ -1,4 +1,4 @@
-"""What the walk of hwgen.dpu.read knows of a value."""
+"""What hwgen.dpu.walk knows of a value."""
 
 from __future__ import annotations
 
