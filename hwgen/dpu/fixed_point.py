@@ -20,8 +20,11 @@ FIXED_POINT = "Train with the quantizers of hwgen.nn.quant whose names end in Fi
 
 
 def position_of(node: Node, op: Quant) -> int:
-    """The fix position of an activation quantizer. HwgenError: "dpu-bits", "dpu-zero-point", "dpu-scale"."""
-    if op.type != INT8 or op.inner:
+    """Of an activation quantizer. HwgenError: "dpu-layer", "dpu-bits", "dpu-zero-point", "dpu-scale"."""
+    if op.inner:
+        raise HwgenError("dpu-layer", node.name, "it rounds one factor of a product, a DPU multiplies a value by its "
+                         "own hard sigmoid only", "Use hard swish.")
+    if op.type != INT8:
         raise HwgenError("dpu-bits", node.name, f"its type is {op.type}, a DPU computes with int8", FIXED_POINT)
     if np.any(op.zero_point.array != 0):
         raise HwgenError("dpu-zero-point", node.name, "a DPU has no zero points", FIXED_POINT)

@@ -13,7 +13,7 @@ from hwgen.ir.graph import Op
 from hwgen.ir.tensor import Tensor
 from hwgen.ir.types import IntType
 from hwgen.ops import quantized as q
-from hwgen.ops.quantized_curves import Product
+from hwgen.ops.quantized_curves import Curve, Product
 from tests.dpu.networks import INT8, Net, hard_sigmoid, int8
 from tests.dpu.test_read import refused
 
@@ -74,3 +74,13 @@ def test_a_rounded_gate_is_a_dpus_only_at_its_position(scale: float) -> None:
     else:
         with pytest.raises(HwgenError, match="dpu-layer: quant4: a DPU has no such function of one value"):
             read(graph)
+
+
+def test_a_rounded_factor_of_another_product_is_refused_by_name() -> None:
+    net = Net((4,))
+    source = net.last
+    net.chain([Curve("sigmoid"), q.Quant(Tensor(2.0**-7), Tensor(0.0), IntType(-128, 127))])
+    net.add(Product(), source)
+    net.add(int8(3))
+    with pytest.raises(HwgenError, match="quant2: it rounds one factor of a product, a DPU multiplies a value"):
+        read(with_inner_quantizers(net.build()))
