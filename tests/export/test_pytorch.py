@@ -248,6 +248,17 @@ def test_a_layer_whose_pairs_saturate_is_in_floats(seed: int) -> None:
     assert not check(graph, seed)[CONV]
 
 
+@pytest.mark.parametrize("stride", [(4, 4), (1, 2)])
+def test_a_kernel_of_one_pixel_reads_a_thinned_map(stride: tuple[int, int], seed: int) -> None:
+    """oneDNN's threads overwrite each other's pixels where it skips some itself, on processors without VNNI."""
+    weights = np.random.default_rng(0).integers(-7, 8, (50, 2, 1, 1))
+    conv = Conv(Geometry((1, 1), stride=stride), Tensor(weights), Tensor(np.float64(0.5)), Tensor(0.0))
+    graph = chain((2, 4, 8), quant(0.25, full_range(4, True)), conv, quant(2.0, full_range(4, True)))
+    assert check(graph, seed)[CONV] == 1
+    network = torch.jit.load(io.BytesIO(torch_engine.saved(pytorch.export(graph).model)))
+    assert all(f"{axis}, None, None, {step})" in network.code for axis, step in enumerate(stride, 2) if step > 1)
+
+
 ALONE = """
 import sys
 class Blocker:
