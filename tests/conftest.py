@@ -19,7 +19,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT.parent / "shared" / "models"
-SLOW_FOLDERS = ("tests/e2e", "tests/export", "tests/formal", "tests/frontend/test_golden_maps.py",
+SLOW_FOLDERS = ("tests/dpu/test_command.py", "tests/e2e", "tests/export", "tests/formal",
+                "tests/frontend/test_curves.py", "tests/frontend/test_golden_maps.py",
                 "tests/frontend/test_layout.py", "tests/frontend/test_opsets.py", "tests/frontend/test_qop.py",
                 "tests/hls", "tests/nn", "tests/rtl", "tests/sim", "tests/synth")
 
