@@ -39,9 +39,10 @@ def compared_or_scaled(sheet: Sheet, port: InputPort, real: str, place: Array,
                        quantize: Callable[[str, Scale, IntType], str]) -> str:
     """One quantizer with a scale where that is exact, else comparisons; place: in the stream, of each element."""
     found = uniform_scale(port.encode)
-    few = port.encode.cuts.shape[1] <= MOST_COMPARED
-    sheet.forms[port.name] = "scale" if found is not None else "comparisons" if few else "search"
-    return compared(sheet, port, real, place) if found is None else quantize(real, found, port.encode.type)
+    if found is None:
+        return compared(sheet, port, real, place)
+    sheet.forms[port.name] = "scale"
+    return quantize(real, found, port.encode.type)
 
 
 def arranged(sheet: Sheet, tensor: str, index: Array, before: tuple[int, ...], after: tuple[int, ...],
@@ -133,7 +134,9 @@ def compared(sheet: Sheet, port: InputPort, real: str, place: Array) -> str:
 def _reached(sheet: Sheet, port: InputPort, real: str, place: Array) -> str:
     """How many cuts each element reaches: all compared at once where they are few, else by bisection."""
     shape, cuts = first(sheet.value(port.value).shape), smallest_float32(port.encode.cuts.array)
-    if cuts.shape[1] <= MOST_COMPARED and len(place) * cuts.shape[1] <= MAX_CUTS:
+    few = cuts.shape[1] <= MOST_COMPARED and len(place) * cuts.shape[1] <= MAX_CUTS
+    sheet.forms[port.name] = "comparisons" if few else "search"
+    if few:
         rows = (cuts[place] if len(cuts) > 1 else cuts).reshape(1, *(shape if len(cuts) > 1 else (1,) * len(shape)), -1)
         last = sheet.constant(f"{port.name}_axis", [len(shape) + 1], np.int64)
         spread = sheet.step("Unsqueeze", [real, last], f"{port.name}_spread")

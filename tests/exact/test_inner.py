@@ -25,14 +25,16 @@ KIND = IntType(-20, 19)
 MODES = [Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR, Rounding.TOWARD_ZERO]
 
 
-def stage(mode: Rounding, scale: Fraction) -> RoundStage:
-    parameters = (np.array(value, dtype=object) for value in (scale, Fraction(0)))
+def stage(mode: Rounding, scale: Fraction, zero: Fraction) -> RoundStage:
+    parameters = (np.array(value, dtype=object) for value in (scale, zero))
     return RoundStage(UniformQuantizer(KIND, *map(Tensor, parameters), mode))
 
 
+@pytest.mark.parametrize("zero", [0, -7])
 @pytest.mark.parametrize("mode", MODES)
-def test_enclosures_hold_every_value_between_their_ends(mode: Rounding, seed: int) -> None:
-    rng, made = np.random.default_rng(seed), stage(mode, Fraction(3, 8))
+def test_enclosures_hold_every_value_between_their_ends(mode: Rounding, zero: int, seed: int) -> None:
+    rng, made = np.random.default_rng(seed), stage(mode, Fraction(3, 8), Fraction(zero))
+    assert made.evaluate(Fraction(3, 4), 0) == Fraction(3, 4) and made.evaluate(Fraction(0), 0) == 0
     for _ in range(200):
         a, b = sorted(Fraction(int(v), 16) for v in rng.integers(-200, 200, 2))
         inside = [a + (b - a) * Fraction(i, 7) for i in range(8)]

@@ -85,8 +85,8 @@ def test_finn_files_have_onnx_operators_that_move_pixels(layer: Any, tmp_path: P
     need_package("qonnx")
     torch.manual_seed(seed)
     model = torch.nn.Sequential(qnn.QuantIdentity(bit_width=4), layer, qnn.QuantConv2d(
-        4 if isinstance(layer, torch.nn.Upsample) else 1, 2, 2, bias=False), qnn.QuantIdentity(bit_width=4))
-    integers = integers_of(to_ir(model.eval(), (1, 4, 3, 2)))
+        8 if isinstance(layer, torch.nn.Upsample) else 2, 2, 2, bias=False), qnn.QuantIdentity(bit_width=4))
+    integers = integers_of(to_ir(model.eval(), (1, 8, 3, 2)))
     made = finn.export(integers)
     assert {"Resize", "DepthToSpace"} & {node.op_type for node in made.model.graph.node}
     inputs = inputs_of(integers, 6, seed)

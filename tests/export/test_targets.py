@@ -332,6 +332,8 @@ WIDE_NETWORKS = {
     "digits": lambda: chain((2, 6, 6), WIDE, Conv(
         Geometry((3, 3), pads=(1, 1, 1, 1)), Tensor(np.random.default_rng(0).integers(-3000, 3001, (4, 2, 3, 3))),
         Tensor(np.float64(0.125)), Tensor(0.0)), quant(3.0, full_range(12, True))),
+    "wide weights": lambda: chain((4,), NARROW, dense(3, 4, 1000), quant(8.0, full_range(4, True)), dense(2, 3)),
+    "wide sums": lambda: chain((280_000,), quant(0.25, full_range(8, False)), dense(2, 280_000, 127)),
     "one channel": lambda: chain((7,), NARROW, dense(1, 7), quant(0.7, full_range(3, True)), dense(2, 1)),
     "elements": lambda: chain((2,), Elementwise("mul", Tensor(np.array([1.0, -2.0]))), NARROW, dense(3, 2)),
     "windows": lambda: chain((2, 6, 6), WIDE, Conv(
@@ -354,6 +356,10 @@ MAPS = ("digits", "windows", "mean and deviation", "search")
 """Their convolutions are Conv, but one of "windows", whose sums no digits keep below 2^24."""
 
 
+FLOATS = ("dense in float64", "digits", "windows", "wide weights", "wide sums")
+"""Inputs, weights or accumulators that bytes and 32 bits do not hold."""
+
+
 @pytest.mark.parametrize("name", WIDE_NETWORKS)
 def test_wide_and_odd_networks_in_qop(name: str, seed: int) -> None:
     """What no byte holds is in floats."""
@@ -363,7 +369,7 @@ def test_wide_and_odd_networks_in_qop(name: str, seed: int) -> None:
     for optimised in (True, False):
         assert differences(graph, exported, inputs_of(graph, 30, seed),
                            partial(engines.onnxruntime, optimised=optimised)) == {}
-    assert ("floats" in exported.forms.values()) == (name in ("dense in float64", "digits", "windows"))
+    assert ("floats" in exported.forms.values()) == (name in FLOATS)
 
 
 @pytest.mark.parametrize("name", WIDE_NETWORKS)
